@@ -1,0 +1,78 @@
+# `make` alone lists the verbs. Needed beforehand: Go 1.26, Python 3, git; `make test` also gcc, for the race detector.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Kedro starts three times slower where Python may not keep its compiled files.
+unexport PYTHONDONTWRITEBYTECODE
+
+PYTHON ?= python3
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+EXAMPLE := examples/penguins
+EXAMPLE_PIPELINE := __default__
+REQUIREMENTS := $(EXAMPLE)/requirements.txt
+KEDRO_PYTHON := $(CURDIR)/.cache/venv-kedro/bin/python
+YARDSTICK ?= $(firstword $(wildcard ../*/peers/seed-stack))
+
+export CGO_ENABLED ?= 0
+GO_BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
+RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+# Everything that needs no real Kedro and no whole service.
+FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
+
+.PHONY: help build demo test test-fast lint docs bench release clean env-kedro env-yardstick
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/kedrod, static, with the version stamped in
+	$(GO_BUILD) -o bin/kedrod ./cmd/kedrod
+
+demo: build env-kedro ## serve the example project, run a pipeline of it through the service, show the result
+	@scripts/demo.sh bin/kedrod $(KEDRO_PYTHON) $(EXAMPLE) $(EXAMPLE_PIPELINE)
+
+test: env-kedro ## go vet and every test, with the race detector, on real Kedro too
+	go vet ./...
+	CGO_ENABLED=1 go test -race -p 2 -timeout 10m ./...
+
+test-fast: ## the tests that need no Kedro, without the race detector; under a minute
+	go test -timeout 60s $(FAST_PACKAGES)
+
+lint: bin/golangci-lint ## golangci-lint, other systems' builds, and the checks of scripts/lint.sh
+	@scripts/lint.sh bin/golangci-lint
+
+docs: build ## write the generated documents anew
+	bin/kedrod openapi > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
+
+bench: build env-kedro $(if $(YARDSTICK),env-yardstick) ## measure kedrod, beside the stack in YARDSTICK=DIR where there is one
+	@mkdir -p .cache/bench
+	go build -buildvcs=false -o .cache/bench/bench ./bench
+	.cache/bench/bench --kedrod bin/kedrod --python $(KEDRO_PYTHON) --out .cache/bench/results \
+		$(if $(YARDSTICK),--yardstick $(YARDSTICK) --yardstick-venv .cache/venv-yardstick) $(BENCH_FLAGS)
+
+release: ## static binaries for Linux and macOS with checksums, in dist/
+	rm -rf dist && mkdir dist
+	for target in $(RELEASES); do \
+		export GOOS=$${target%/*} GOARCH=$${target#*/}; \
+		echo "kedrod $(VERSION) for $$target"; \
+		$(GO_BUILD) -o dist/kedrod-$$GOOS-$$GOARCH ./cmd/kedrod; \
+	done
+	cd dist && sha256sum kedrod-* > SHA256SUMS && cat SHA256SUMS
+
+clean: ## remove what was built; the Python environments in .cache stay
+	rm -rf bin dist .cache/bench .cache/demo-*
+
+env-kedro:
+	@PYTHON=$(PYTHON) scripts/venv.sh kedro $(REQUIREMENTS)
+
+env-yardstick:
+	@command -v redis-server >/dev/null || { echo 'installing redis-server'; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null; }
+	@PYTHON=$(PYTHON) scripts/venv.sh yardstick bench/yardstick-requirements.txt
+
+bin/golangci-lint: tools/go.mod tools/go.sum
+	cd tools && go build -buildvcs=false -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Every check that needs no running program. All of them run; the exit code is 1 if any failed.
+#
+# usage: scripts/lint.sh GOLANGCI_LINT
+set -euo pipefail
+
+golangci=$1
+cd "$(dirname "$0")/.."
+export CGO_ENABLED=0
+failed=0
+
+check() {
+	local name=$1 started=$SECONDS
+	shift
+	if "$@"; then
+		printf 'ok    %s (%s s)\n' "$name" "$((SECONDS - started))"
+	else
+		printf 'FAIL  %s\n' "$name"
+		failed=1
+	fi
+}
+
+# Tracked and new files alike, less what git ignores and what was deleted.
+files() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done; }
+
+formatted() {
+	local unformatted
+	unformatted=$(files '*.go' | xargs -r gofmt -l)
+	[ -z "$unformatted" ] || { printf 'gofmt -w %s\n' $unformatted; return 1; }
+}
+
+tidy() { go mod tidy -diff && (cd tools && go mod tidy -diff); }
+
+# The service is for Linux first, but must build for macOS; the client for Windows too.
+other_systems() { GOOS=darwin go vet ./... && GOOS=windows go vet ./client/...; }
+
+# A file has one subject: 500 lines at most, unless scripts/long-files.txt names it with the reason.
+long_files() {
+	local file lines bad=0
+	while read -r file; do
+		lines=$(wc -l <"$file")
+		if [ "$lines" -gt 500 ] && ! grep -qE "^$file[[:space:]]+[^[:space:]]" scripts/long-files.txt; then
+			echo "$file has $lines lines: split it, or give the reason in scripts/long-files.txt"
+			bad=1
+		fi
+	done < <(files '*.go' '*.py' '*.sh' '*.sql' '*.templ' '*.css' '*.js' Makefile)
+	while read -r file _; do
+		case $file in '' | '#'*) continue ;; esac
+		if [ ! -f "$file" ] || [ "$(wc -l <"$file")" -le 500 ]; then
+			echo "scripts/long-files.txt names $file, which is no long file (any more)"
+			bad=1
+		fi
+	done <scripts/long-files.txt
+	return $bad
+}
+
+# Which registry packages come from, and where a checkout lies, are each machine's own affair.
+no_places() {
+	local places='pypi[.]org|pythonhosted[.]org|npmjs[.](org|com)|proxy[.]golang[.]org|sum[.]golang[.]org|deb[.]debian[.]org'
+	places+='|(^|[^[:alnum:]_./-])/(work|root|home/[a-z]+)/|/tmp/k/'
+	! files | xargs -r grep -nIE "$places"
+}
+
+python_compiles() {
+	local cache
+	cache=$(mktemp -d)
+	files '*.py' | PYTHONPYCACHEPREFIX=$cache xargs -r python3 -m compileall -q -f || { rm -rf "$cache"; return 1; }
+	rm -rf "$cache"
+}
+
+shell_parses() {
+	local file bad=0
+	while read -r file; do bash -n "$file" || bad=1; done < <(files '*.sh' .ci/run)
+	return $bad
+}
+
+check 'gofmt' formatted
+check 'shell scripts parse' shell_parses
+check 'Python files compile' python_compiles
+check 'files of at most 500 lines' long_files
+check 'no registry host or machine path' no_places
+check 'go.mod is tidy' tidy
+check 'golangci-lint' "$golangci" run ./...
+check 'macOS build, Windows client' other_systems
+exit $failed
