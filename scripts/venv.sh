@@ -43,7 +43,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 	fi
 fi
 
-say "installing $requirements (Kedro with pandas takes about a minute and 700 MB)"
+say "installing $requirements (a minute or so)"
 rm -rf "$venv"
 started=$SECONDS
 build() {
