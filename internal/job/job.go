@@ -154,10 +154,12 @@ type Job struct {
 	ScheduleID        *string
 }
 
-// ReadyAt is the moment from which the job may be claimed.
+// ReadyAt is the moment from which the job may be claimed: run_at or the next try's,
+// whichever is later; the zero time when it may be claimed at once (CreatedAt does
+// not count, so that a clock set back holds nothing up).
 func (j *Job) ReadyAt() time.Time {
-	at := j.CreatedAt
-	if j.Queue.RunAt != nil && j.Queue.RunAt.After(at) {
+	var at time.Time
+	if j.Queue.RunAt != nil {
 		at = *j.Queue.RunAt
 	}
 	if j.NextTryAt != nil && j.NextTryAt.After(at) {
@@ -177,12 +179,18 @@ func (j *Job) OrderKey() int64 {
 	return at.UnixMicro() - int64(j.Queue.Priority)*PriorityStep.Microseconds()
 }
 
+// How an attempt can end beside the terminal statuses.
+const (
+	AttemptReturned Status = "returned" // given back by its worker: never started, or drained
+	AttemptLost     Status = "lost"     // its worker was lost
+)
+
 // Attempt is one claim of a job by one worker.
 type Attempt struct {
 	JobID         string
 	Number        int
 	Worker        string
-	Status        Status // Running, then how it ended; Pending: given back
+	Status        Status // Running, then how it ended
 	Reason        Reason
 	ErrorMessage  *string
 	ExitCode      *int

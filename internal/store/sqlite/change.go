@@ -1,0 +1,321 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+const (
+	queueTopic  = store.TopicQueue
+	cancelTopic = store.TopicCancel
+	eventsTopic = store.TopicEvents
+)
+
+// Submit writes a new job. With an idempotency key that is known, the first job is
+// answered and existed is true, or a Conflict when the request was another one.
+func (s *Store) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error) {
+	fixed, err := fixedArgs(&j)
+	if err != nil {
+		return j, false, err
+	}
+	now := s.timestamp()
+	changing, err := changingArgs(&j, now)
+	if err != nil {
+		return j, false, err
+	}
+	args := append(append(fixed, changing...), nil, nil)
+	stored = j
+	err = s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
+		if idem != nil {
+			first, err := t.repeated(ctx, *idem)
+			if err != nil || first != nil {
+				if first != nil {
+					stored, existed = *first, true
+				}
+				return err
+			}
+			args[len(args)-2], args[len(args)-1] = idem.Key, idem.Hash
+		}
+		if err := t.exec(ctx, insertJob, args...); err != nil {
+			return err
+		}
+		t.publish(queueTopic)
+		return t.addEvents(ctx, job.Changes(nil, &j, now))
+	})
+	if err != nil {
+		return job.Job{}, false, fmt.Errorf("submit: %w", err)
+	}
+	return stored, existed, nil
+}
+
+func (t *tx) repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error) {
+	st, err := t.stmt(ctx, "SELECT id, idempotency_hash FROM jobs WHERE idempotency_key = ?")
+	if err != nil {
+		return nil, err
+	}
+	var id, hash string
+	switch err := st.QueryRowContext(ctx, idem.Key).Scan(&id, &hash); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case hash != idem.Hash:
+		return nil, fault.New(fault.Conflict, "this Idempotency-Key was used for another request: use a new key for each new job",
+			fault.Field{Field: "Idempotency-Key", Message: "was used for another request"})
+	}
+	j, err := t.load(ctx, id)
+	return &j, err
+}
+
+// Update applies a transition to a job and writes the result; what fn returns as an
+// error undoes it. Nothing is written when fn changes nothing that is kept.
+func (s *Store) Update(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error) {
+	var after job.Job
+	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		before, err := t.load(ctx, id)
+		if err != nil {
+			return err
+		}
+		after = before
+		if err := fn(&after); err != nil {
+			return err
+		}
+		return t.save(ctx, &before, &after, s.timestamp())
+	})
+	if err != nil {
+		return job.Job{}, fmt.Errorf("update: %w", err)
+	}
+	return after, nil
+}
+
+// Claim gives up to c.Limit eligible jobs to a worker, in the order of their keys.
+// What is due by its time becomes eligible, what has expired ends.
+func (s *Store) Claim(ctx context.Context, c store.Claim) ([]job.Job, error) {
+	var claimed []job.Job
+	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		claimed = claimed[:0]
+		now := s.timestamp()
+		const unpark = `UPDATE jobs SET parked_on = NULL WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_timed
+			WHERE status = 'pending' AND parked_on = 'time' AND ready_at <= ? ORDER BY ready_at LIMIT 500)`
+		if err := t.exec(ctx, unpark, now.UnixMicro()); err != nil {
+			return err
+		}
+		candidates, err := t.candidates(ctx, c)
+		if err != nil {
+			return err
+		}
+		for _, before := range candidates {
+			after := before
+			a, err := after.Claim(c.Worker, now)
+			if errors.Is(err, job.ErrNotClaimable) { // expired, or the clock was set back
+				after.Expire(now)
+				if err := t.save(ctx, &before, &after, now); err != nil {
+					return err
+				}
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := t.save(ctx, &before, &after, now); err != nil {
+				return err
+			}
+			const insert = `INSERT INTO attempts (job_id, number, worker, status, claimed_at) VALUES (?, ?, ?, ?, ?)`
+			if err := t.exec(ctx, insert, a.JobID, a.Number, a.Worker, string(a.Status), job.FormatTime(a.ClaimedAt)); err != nil {
+				return err
+			}
+			claimed = append(claimed, after)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	return claimed, nil
+}
+
+func (t *tx) candidates(ctx context.Context, c store.Claim) ([]job.Job, error) {
+	q := selectJob + ` INDEXED BY jobs_claim WHERE status = 'pending' AND parked_on IS NULL AND project IN (` +
+		placeholders(len(c.Projects)) + `) ORDER BY order_key, id LIMIT ?`
+	rows, err := t.query(ctx, q, append(anys(c.Projects), c.Limit)...)
+	if err != nil {
+		return nil, err
+	}
+	return collectJobs(rows)
+}
+
+// Advance writes what is known of a run under way. job.ErrFenced when the attempt
+// no longer stands.
+func (s *Store) Advance(ctx context.Context, ref job.Ref, a store.Advance) error {
+	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		before, err := t.load(ctx, ref.JobID)
+		if err != nil {
+			return err
+		}
+		after := before
+		if err := after.Advance(ref, a.StartedAt, a.Start, a.Progress); err != nil {
+			return err
+		}
+		if err := t.save(ctx, &before, &after, s.timestamp()); err != nil {
+			return err
+		}
+		if err := t.saveNodes(ctx, ref, a.Nodes); err != nil {
+			return err
+		}
+		return t.addEvents(ctx, a.Events)
+	})
+	if err != nil {
+		return fmt.Errorf("progress of a run: %w", err)
+	}
+	return nil
+}
+
+// Report ends an attempt, see job.Report; nodes and events are the last ones of the
+// run, and count only if the report does.
+func (s *Store) Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error) {
+	var after job.Job
+	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		before, err := t.load(ctx, ref.JobID)
+		if err != nil {
+			return err
+		}
+		now := s.timestamp()
+		after = before
+		if err := after.Report(ref, o, now, s.rand()); err != nil {
+			return err
+		}
+		if before.LastOutcome == after.LastOutcome { // repeated
+			return nil
+		}
+		if err := t.saveNodes(ctx, ref, last.Nodes); err != nil {
+			return err
+		}
+		if err := t.addEvents(ctx, last.Events); err != nil {
+			return err
+		}
+		if err := t.save(ctx, &before, &after, now); err != nil {
+			return err
+		}
+		return t.endAttempt(ctx, ref, o)
+	})
+	if err != nil {
+		return job.Job{}, fmt.Errorf("report: %w", err)
+	}
+	return after, nil
+}
+
+func (t *tx) endAttempt(ctx context.Context, ref job.Ref, o job.Outcome) error {
+	const q = `UPDATE attempts SET status = ?, reason = ?, error_message = ?, exit_code = ?, signal = ?, start = ?,
+		started_at = ?, ended_at = ?, execution_time = ? WHERE job_id = ? AND number = ?`
+	return t.exec(ctx, q, string(o.Status), textOrNull(string(o.Reason)), textOrNull(o.Message), o.ExitCode,
+		textOrNull(o.Signal), textOrNull(o.Start), timeOrNull(o.StartedAt), job.FormatTime(o.EndedAt), o.ExecutionTime,
+		ref.JobID, ref.Attempt)
+}
+
+// GiveBack returns a claimed job to the queue, see job.GiveBack.
+func (s *Store) GiveBack(ctx context.Context, ref job.Ref) (job.Job, error) {
+	var after job.Job
+	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		before, err := t.load(ctx, ref.JobID)
+		if err != nil {
+			return err
+		}
+		now := s.timestamp()
+		after = before
+		if err := after.GiveBack(ref, now); err != nil {
+			return err
+		}
+		if err := t.save(ctx, &before, &after, now); err != nil {
+			return err
+		}
+		return t.closeAttempt(ctx, ref, job.AttemptReturned, now)
+	})
+	if err != nil {
+		return job.Job{}, fmt.Errorf("give back: %w", err)
+	}
+	return after, nil
+}
+
+func (t *tx) closeAttempt(ctx context.Context, ref job.Ref, as job.Status, now time.Time) error {
+	const q = `UPDATE attempts SET status = ?, ended_at = ? WHERE job_id = ? AND number = ?`
+	return t.exec(ctx, q, string(as), job.FormatTime(now), ref.JobID, ref.Attempt)
+}
+
+// LoseWorker takes every running job from a worker that is lost, see job.Lose, and
+// marks the worker so. It gives the jobs as they are then.
+func (s *Store) LoseWorker(ctx context.Context, worker string) ([]job.Job, error) {
+	var lost []job.Job
+	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		lost = lost[:0]
+		rows, err := t.query(ctx, selectJob+` INDEXED BY jobs_held WHERE status = 'running' AND worker = ?`, worker)
+		if err != nil {
+			return err
+		}
+		held, err := collectJobs(rows)
+		if err != nil {
+			return err
+		}
+		now := s.timestamp()
+		for _, before := range held {
+			after := before
+			after.Lose(worker, now)
+			if err := t.save(ctx, &before, &after, now); err != nil {
+				return err
+			}
+			ref := job.Ref{JobID: after.ID, Attempt: after.Attempt, Worker: worker}
+			if err := t.closeAttempt(ctx, ref, job.AttemptLost, now); err != nil {
+				return err
+			}
+			lost = append(lost, after)
+		}
+		return t.exec(ctx, `UPDATE workers SET state = 'lost' WHERE id = ? AND state <> 'stopped'`, worker)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lose worker: %w", err)
+	}
+	return lost, nil
+}
+
+// ExpireDue ends the pending jobs whose expires_at has passed, up to 500 of them.
+func (s *Store) ExpireDue(ctx context.Context) error {
+	const due = ` INDEXED BY jobs_expiring WHERE status = 'pending' AND expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT 500`
+	now := s.timestamp()
+	var any bool
+	err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM jobs"+due+")", job.FormatTime(now)).Scan(&any)
+	if err != nil {
+		return readFault("expire", err)
+	}
+	if !any {
+		return nil
+	}
+	err = s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		rows, err := t.query(ctx, selectJob+due, job.FormatTime(now))
+		if err != nil {
+			return err
+		}
+		jobs, err := collectJobs(rows)
+		if err != nil {
+			return err
+		}
+		for _, before := range jobs {
+			after := before
+			if after.Expire(now) {
+				if err := t.save(ctx, &before, &after, now); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("expire: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// SaveWorker writes a worker's row, new or changed; SeenAt becomes now.
+func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
+	projects, err := json.Marshal(w.Projects)
+	if err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, started_at, seen_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, slots = excluded.slots,
+		projects = excluded.projects, seen_at = excluded.seen_at`
+	err = s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		return t.exec(ctx, q, w.ID, w.Host, w.PID, w.Version, string(w.State), w.Slots, string(projects),
+			job.FormatTime(w.StartedAt), job.FormatTime(s.now()))
+	})
+	if err != nil {
+		return fmt.Errorf("save worker: %w", err)
+	}
+	return nil
+}
+
+// Workers gives every worker that has not ended, and those that ended since the
+// moment given, newest first, each with the jobs it runs.
+func (s *Store) Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error) {
+	const q = `SELECT id, host, pid, version, state, slots, projects, started_at, seen_at FROM workers
+		WHERE state IN ('ready', 'draining') OR seen_at >= ? ORDER BY started_at DESC, id DESC LIMIT 1000`
+	workers, err := collect(ctx, s.read, "workers", q, []any{job.FormatTime(endedSince)}, scanWorker)
+	if err != nil {
+		return nil, err
+	}
+	for i := range workers {
+		const held = `SELECT id FROM jobs INDEXED BY jobs_held WHERE status = 'running' AND worker = ? ORDER BY started_at, id`
+		workers[i].Running, err = collect(ctx, s.read, "jobs of a worker", held, []any{workers[i].ID},
+			func(row scanner) (id string, err error) { return id, row.Scan(&id) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return workers, nil
+}
+
+func scanWorker(row scanner) (store.Worker, error) {
+	var w store.Worker
+	var state, projects, started, seen string
+	if err := row.Scan(&w.ID, &w.Host, &w.PID, &w.Version, &state, &w.Slots, &projects, &started, &seen); err != nil {
+		return w, err
+	}
+	w.State = store.WorkerState(state)
+	var d decoder
+	w.StartedAt = *d.time("started_at", sql.NullString{String: started, Valid: true})
+	w.SeenAt = *d.time("seen_at", sql.NullString{String: seen, Valid: true})
+	d.json("projects", sql.NullString{String: projects, Valid: true}, &w.Projects)
+	return w, d.err
+}
+
+// Held gives every running job, oldest first, whoever holds it.
+func (s *Store) Held(ctx context.Context) ([]job.Job, error) {
+	return collect(ctx, s.read, "running jobs", selectBrief+` WHERE status = 'running' ORDER BY created_at, id`, nil, scanJob)
+}
+
+// Cancelling gives the attempts of a worker whose cancel was asked for.
+func (s *Store) Cancelling(ctx context.Context, worker string) ([]job.Ref, error) {
+	const q = `SELECT id, attempt, worker FROM jobs INDEXED BY jobs_held
+		WHERE status = 'running' AND worker = ? AND cancel_requested_at IS NOT NULL`
+	return collect(ctx, s.read, "cancels", q, []any{worker}, func(row scanner) (r job.Ref, err error) {
+		return r, row.Scan(&r.JobID, &r.Attempt, &r.Worker)
+	})
+}
+
+// NextReady gives the moment at which the next waiting job becomes eligible; nil
+// when none waits for its time.
+func (s *Store) NextReady(ctx context.Context) (*time.Time, error) {
+	var at sql.NullInt64
+	const q = `SELECT min(ready_at) FROM jobs INDEXED BY jobs_timed WHERE status = 'pending' AND parked_on = 'time'`
+	if err := s.read.QueryRowContext(ctx, q).Scan(&at); err != nil {
+		return nil, readFault("next waiting job", err)
+	}
+	if !at.Valid {
+		return nil, nil
+	}
+	t := time.UnixMicro(at.Int64).UTC()
+	return &t, nil
+}
