@@ -18,10 +18,10 @@ var ErrNotClaimable = errors.New("the job can't be claimed")
 
 // Outcome is how an attempt ended, as the worker saw it.
 type Outcome struct {
-	Status        Status // Completed, Failed or Cancelled
-	Reason        Reason // with Failed
-	Message       string // for a person; "" unless Failed
-	Results       json.RawMessage
+	Status        Status          // Completed, Failed or Cancelled
+	Reason        Reason          // with Failed
+	Message       string          // for a person; "" unless Failed
+	Results       json.RawMessage `json:",omitempty"`
 	Progress      *Progress
 	Warnings      []string
 	Start         string

@@ -1,0 +1,133 @@
+// Package rundir is the folder of a run: where it lies, what stands in it, and the
+// record of how the run ended, which is written before it is reported so that a
+// restart can report it.
+package rundir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/kedrod/kedrod/internal/job"
+)
+
+// Root is the folder that holds the folders of all runs, <data folder>/runs.
+type Root struct{ path string }
+
+// New names the root; nothing is made yet.
+func New(path string) Root { return Root{path: path} }
+
+// Job is the folder of a job, which holds one folder for each attempt. Jobs are
+// spread by the end of their id, as a folder of millions is slow to list.
+func (r Root) Job(id string) string {
+	name := url.PathEscape(id)
+	if strings.Trim(name, ".") == "" || len(name) > 200 {
+		name = "x" + strconv.FormatUint(fnv(id), 16)
+	}
+	shard := "__"
+	if n := len(name); n >= 2 && strings.IndexFunc(name[n-2:], notAlnum) < 0 {
+		shard = name[n-2:]
+	}
+	return filepath.Join(r.path, shard, name)
+}
+
+// Attempt is the folder of one attempt.
+func (r Root) Attempt(id string, number int) Dir {
+	return Dir{Path: filepath.Join(r.Job(id), strconv.Itoa(number))}
+}
+
+func notAlnum(c rune) bool {
+	return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+}
+
+func fnv(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+// Dir is the folder of one attempt.
+type Dir struct{ Path string }
+
+// Make makes the folder with its parents, for the service's user only.
+func (d Dir) Make() error {
+	if err := os.MkdirAll(d.Path, 0o700); err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	return nil
+}
+
+// Log is everything that the run printed.
+func (d Dir) Log() string { return filepath.Join(d.Path, "run.log") }
+
+// Config is what `kedro run --config` reads.
+func (d Dir) Config() string { return filepath.Join(d.Path, "config.json") }
+
+// Events is where the hook writes.
+func (d Dir) Events() string { return filepath.Join(d.Path, "events.jsonl") }
+
+func (d Dir) outcome() string { return filepath.Join(d.Path, "outcome.json") }
+
+// Record is an outcome with the attempt that it belongs to.
+type Record struct {
+	Ref     job.Ref
+	Outcome job.Outcome
+}
+
+// WriteOutcome puts the record on disk, whole or not at all.
+func (d Dir) WriteOutcome(r Record) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("outcome: %w", err)
+	}
+	if err := writeSynced(d.outcome()+".new", b); err != nil {
+		return fmt.Errorf("outcome: %w", err)
+	}
+	if err := os.Rename(d.outcome()+".new", d.outcome()); err != nil {
+		return fmt.Errorf("outcome: %w", err)
+	}
+	return nil
+}
+
+func writeSynced(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// ReadOutcome gives the record; ok is false when there is none.
+func (d Dir) ReadOutcome() (r Record, ok bool, err error) {
+	b, err := os.ReadFile(d.outcome())
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, false, nil
+	}
+	if err != nil {
+		return r, false, fmt.Errorf("outcome: %w", err)
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, false, fmt.Errorf("outcome in %s: %w", d.Path, err)
+	}
+	return r, true, nil
+}
+
+// RemoveOutcome is for when the store has it; a missing one is no error.
+func (d Dir) RemoveOutcome() error {
+	if err := os.Remove(d.outcome()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("outcome: %w", err)
+	}
+	return nil
+}
