@@ -1,0 +1,5 @@
+package executor
+
+func childMain(what string, args []string) int {
+	return 99
+}

@@ -1,0 +1,149 @@
+package executor
+
+import (
+	"log/slog"
+	"sync"
+	"syscall"
+
+	"github.com/kedrod/kedrod/internal/executor/proc"
+)
+
+// door is the one way in which children are started, so that it is known which of our children are orphans to be reaped here. There is one for
+// the process, whatever the number of executors, because the kernel's list of children is the process's.
+type door struct {
+	// forks is held for reading from a fork until the child stands in own, for writing while orphans are reaped.
+	forks sync.RWMutex
+	own   sync.Map // pid -> *child, from the fork until it is reaped
+
+	mu      sync.Mutex
+	users   int            // executors
+	reaper  *reaper        // while there are users
+	runs    map[*Run]bool  // started and not yet cleared
+	orphans map[int]orphan // adopted children by pid
+}
+
+// orphan is what is remembered of an adopted child.
+type orphan struct {
+	start  uint64
+	marker string // KEY=VALUE as its environment held it when first seen; "" if it had none
+}
+
+// theDoor is the only global: there is one list of children per process.
+var theDoor = &door{runs: map[*Run]bool{}, orphans: map[int]orphan{}}
+
+// child is a process that was started through the door and is not reaped.
+type child struct {
+	door *door
+	pid  int
+	wait waiter
+}
+
+// enterDoor counts an executor in; the first one makes the process a subreaper and starts the reaper.
+func enterDoor(log *slog.Logger) (*door, error) {
+	d := theDoor
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.users == 0 {
+		r, err := startReaper(d, log)
+		if err != nil {
+			return nil, err
+		}
+		d.reaper = r
+	}
+	d.users++
+	return d, nil
+}
+
+func (d *door) leave() {
+	d.mu.Lock()
+	d.users--
+	var last *reaper
+	if d.users == 0 {
+		last, d.reaper = d.reaper, nil
+	}
+	d.mu.Unlock()
+	if last != nil {
+		last.stop()
+	}
+}
+
+// start forks and executes. The error is the system call's.
+func (d *door) start(path string, argv []string, attr *syscall.ProcAttr) (*child, error) {
+	var w waiter
+	w.ask(attr.Sys)
+	d.forks.RLock()
+	pid, err := syscall.ForkExec(path, argv, attr)
+	c := &child{door: d, pid: pid}
+	if err == nil {
+		d.own.Store(pid, c)
+	}
+	d.forks.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	w.open(pid)
+	c.wait = w
+	return c, nil
+}
+
+// awaitExit returns once the process has ended. It stays a zombie, so that its number is not given out.
+func (c *child) awaitExit() { c.wait.await() }
+
+// reap takes the zombie away; the number is free from here on.
+func (c *child) reap() (syscall.WaitStatus, *syscall.Rusage) {
+	var ws syscall.WaitStatus
+	var ru syscall.Rusage
+	for {
+		if _, err := syscall.Wait4(c.pid, &ws, 0, &ru); err != syscall.EINTR {
+			break
+		}
+	}
+	// A new child may have the number by now.
+	c.door.own.CompareAndDelete(c.pid, c)
+	c.wait.close()
+	return ws, &ru
+}
+
+// alive counts a started run among those that an unmarked orphan may belong to.
+func (d *door) alive(r *Run) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.runs[r] = true
+}
+
+func (d *door) ended(r *Run) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.runs, r)
+}
+
+// owns tells whether an orphan belongs to the run. marker is what its environment held; onlyRuns, whether none but runs' processes can be adopted
+// (not so for a container's first process, which gets everybody's orphans).
+func (d *door) owns(r *Run, p proc.Process, marker string, onlyRuns bool) bool {
+	r.mu.Lock()
+	start, known := r.known[p.PID]
+	_, inKnown := r.known[p.Session]
+	r.mu.Unlock()
+	switch {
+	case p.Session == r.child.pid || p.Group == r.child.pid:
+		return true
+	case known && start == p.Start:
+		return true
+	case marker != "":
+		return marker == r.marker.Entry
+	case inKnown:
+		return true
+	case !onlyRuns || r.start == 0 || r.start > p.Start:
+		return false
+	}
+	// It has shed group, session and environment: it belongs to one of the runs that were alive when it was born. If this is the last of them, it
+	// is this one's to end.
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for other := range d.runs {
+		if other != r && other.start <= p.Start {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,151 @@
+package executor
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/executor/guard"
+	"github.com/kedrod/kedrod/internal/executor/proc"
+	"golang.org/x/sys/unix"
+)
+
+// reaper takes away the zombies of adopted orphans, on each SIGCHLD and each second. It never waits for "any child": that would steal the status of
+// those started through the door. Nor does it ask which child has ended, since the kernel then names the same first zombie each time.
+type reaper struct {
+	door    *door
+	log     *slog.Logger
+	signals chan os.Signal
+	quit    chan struct{}
+	gone    chan struct{}
+	noFiles bool // the kernel has no children files
+}
+
+func startReaper(d *door, log *slog.Logger) (*reaper, error) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become the parent of orphans (PR_SET_CHILD_SUBREAPER): %w", err)
+	}
+	r := &reaper{door: d, log: log, signals: make(chan os.Signal, 1), quit: make(chan struct{}), gone: make(chan struct{})}
+	if _, err := proc.Children(); err != nil {
+		r.noFiles = true
+	}
+	signal.Notify(r.signals, syscall.SIGCHLD)
+	go r.loop()
+	return r, nil
+}
+
+func (r *reaper) loop() {
+	defer close(r.gone)
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-r.quit:
+			r.reap(true)
+			return
+		case <-r.signals:
+			r.reap(false)
+		case <-second.C:
+			r.reap(true)
+		}
+	}
+}
+
+func (r *reaper) stop() {
+	signal.Stop(r.signals)
+	close(r.quit)
+	<-r.gone
+}
+
+// reap looks at the adopted children, or at those under all threads, and takes away the dead ones.
+func (r *reaper) reap(all bool) {
+	r.door.forks.Lock() // no child between its fork and its registration
+	defer r.door.forks.Unlock()
+	pids, err := r.children(all)
+	if err != nil {
+		r.log.Warn("our children can't be listed", "error", err)
+		return
+	}
+	for _, pid := range pids {
+		if _, own := r.door.own.Load(pid); own {
+			continue
+		}
+		if got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err == nil && got == pid {
+			r.door.mu.Lock()
+			delete(r.door.orphans, pid)
+			r.door.mu.Unlock()
+		}
+	}
+}
+
+func (r *reaper) children(all bool) ([]int, error) {
+	switch {
+	case r.noFiles:
+		return proc.ChildrenByParent()
+	case all:
+		return proc.AllChildren()
+	}
+	return proc.Children()
+}
+
+// strays are the living orphans that belong to a run.
+func (d *door) strays(r *Run) []proc.Process {
+	d.mu.Lock()
+	reaper := d.reaper
+	d.mu.Unlock()
+	pids, err := reaper.children(false)
+	if err != nil {
+		reaper.log.Warn("our children can't be listed", "error", err)
+		return nil
+	}
+	notOwn := func() {
+		pids = slices.DeleteFunc(pids, func(pid int) bool { _, own := d.own.Load(pid); return own })
+	}
+	if notOwn(); len(pids) == 0 {
+		return nil
+	}
+	d.forks.Lock()   // a child that was listed between its fork and its registration is registered after this
+	d.forks.Unlock() //nolint:staticcheck // an empty critical section: a barrier
+	notOwn()
+	onlyRuns := os.Getpid() != 1
+	var found []proc.Process
+	for _, pid := range pids {
+		p, err := proc.Stat(pid)
+		if err != nil || !p.Alive() || p.PPID != os.Getpid() {
+			continue
+		}
+		if d.owns(r, p, d.markerOf(p), onlyRuns) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// markerOf reads an orphan's marker, KEY=VALUE; once, unless the environment is empty, as it also is for a moment during an exec.
+func (d *door) markerOf(p proc.Process) string {
+	d.mu.Lock()
+	o, seen := d.orphans[p.PID]
+	d.mu.Unlock()
+	if seen && o.start == p.Start {
+		return o.marker
+	}
+	o = orphan{start: p.Start}
+	environ := proc.Environ(p.PID)
+	for entry := range bytes.SplitSeq(environ, []byte{0}) {
+		if bytes.HasPrefix(entry, []byte(guard.MarkerKey+"=")) {
+			o.marker = string(entry)
+			break
+		}
+	}
+	if len(environ) > 0 {
+		d.mu.Lock()
+		d.orphans[p.PID] = o
+		d.mu.Unlock()
+	}
+	return o.marker
+}

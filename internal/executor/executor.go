@@ -1,0 +1,161 @@
+// Package executor starts, watches and ends the operating system's side of runs: process groups with all that descends from them.
+//
+// All children of the process are started through it. Three rules make an end complete:
+//
+//   - The process becomes a child subreaper, so that what a run leaves behind becomes our child and not init's.
+//   - Every process of a run has a marker in its environment, KEDROD_MARKER=WORKER/RUN.
+//   - A run's leader is reaped last, so that its number, which is also its group's and session's, can't be given to a stranger before that.
+//
+// A guard process (package guard) kills the runs if this process dies. No run is started without one.
+//
+// Because orphans are reaped here, a program that uses this package must not start children in any other way (os/exec): their exit status would
+// be taken away. Limits tells what is missing on other systems than Linux.
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/executor/guard"
+)
+
+// ErrClosed is what Start and Output return once Close was called.
+var ErrClosed = errors.New("the executor is closed")
+
+// Options configures an Executor. Only WorkerID must be set.
+type Options struct {
+	WorkerID string       // in every marker; no blank, slash, line break or NUL
+	Guard    []string     // the command that is the guard, without the worker's id, which is appended; nil: this binary with guard.Arg
+	Log      *slog.Logger // nil: nothing is logged
+	// Nice is added to this process's own nice value for runs; 0 means 5, a negative number none.
+	Nice int
+	// OOMScoreAdj is the least value of runs, so that the kernel takes them before us; 0 means 500, a negative number leaves them as they are.
+	OOMScoreAdj int
+	// StuckAfter is how long after SIGKILL a process may live before it counts as stuck; 0 means 60 s.
+	StuckAfter time.Duration
+}
+
+// Executor starts runs and helper processes. It is safe for concurrent use.
+type Executor struct {
+	opts    Options
+	log     *slog.Logger
+	null    *os.File // /dev/null
+	nice    int      // absolute
+	oom     oomCounter
+	door    *door
+	guard   *guardLink
+	helpers atomic.Uint64 // numbers the helper processes
+
+	mu     sync.Mutex
+	closed bool
+	live   map[*Run]struct{}
+}
+
+// New makes the process a child subreaper, starts the reaper and the guard, and returns once the guard has answered. ctx bounds the start only;
+// Close ends what New began. Every descriptor above 2 that the process was started with is closed in the runs.
+func New(ctx context.Context, opts Options) (*Executor, error) {
+	if err := checkID("worker id", opts.WorkerID); err != nil {
+		return nil, err
+	}
+	if strings.Contains(opts.WorkerID, "/") {
+		return nil, fmt.Errorf("worker id %q: holds a slash", opts.WorkerID)
+	}
+	if opts.Guard == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find our own binary, to run it as the guard: %w", err)
+		}
+		opts.Guard = []string{self, guard.Arg}
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Nice == 0 {
+		opts.Nice = 5
+	}
+	if opts.OOMScoreAdj == 0 {
+		opts.OOMScoreAdj = 500
+	}
+	if opts.StuckAfter == 0 {
+		opts.StuckAfter = time.Minute
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	e := &Executor{opts: opts, log: opts.Log, null: null, nice: niceFor(opts.Nice), oom: openOOMCounter(), live: map[*Run]struct{}{}}
+	if err := closeInheritedOnExec(); err != nil {
+		_ = null.Close()
+		return nil, fmt.Errorf("keep inherited descriptors out of runs: %w", err)
+	}
+	if e.door, err = enterDoor(e.log); err != nil {
+		_ = null.Close()
+		return nil, err
+	}
+	e.guard = newGuardLink(e.door, opts.Guard, opts.WorkerID, null, e.log)
+	if err := e.guard.open(ctx); err != nil {
+		e.guard.close(ctx)
+		e.door.leave()
+		_ = null.Close()
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	return e, nil
+}
+
+// Close kills all runs that still live, waits for their last process, then ends the guard and the reaper. It returns ctx's error if ctx ends
+// first; the guard then kills what is left as its socket ends. A second call does nothing.
+func (e *Executor) Close(ctx context.Context) error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	runs := make([]*Run, 0, len(e.live))
+	for r := range e.live {
+		runs = append(runs, r)
+	}
+	e.mu.Unlock()
+
+	var wg sync.WaitGroup
+	errs := make([]error, len(runs))
+	for i, r := range runs {
+		wg.Go(func() { errs[i] = r.Stop(ctx, Grace{}) })
+	}
+	wg.Wait()
+	e.guard.close(ctx)
+	e.door.leave()
+	return errors.Join(append(errs, e.null.Close())...)
+}
+
+// add counts a run among those that Close ends. False: closed already.
+func (e *Executor) add(r *Run) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.live[r] = struct{}{}
+	return true
+}
+
+func (e *Executor) drop(r *Run) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.live, r)
+}
+
+// checkID refuses what would break the guard's protocol or a marker.
+func checkID(what, id string) error {
+	if id == "" || len(id) > 200 || strings.ContainsAny(id, " \t\r\n\x00") {
+		return fmt.Errorf("%s %q: must be 1 to 200 bytes without blanks", what, id)
+	}
+	return nil
+}
