@@ -1,0 +1,167 @@
+"""Lists what a Kedro project holds, as JSON in a file: registry.py OUT.json
+
+Run by kedrod in the project's interpreter, with the project as the working
+directory. Python 3.8 or newer; the standard library and Kedro only. What the
+project prints goes wherever our own output goes; the answer goes to the file,
+put in place whole. The exit code is 0 whenever the file was written.
+"""
+
+import json
+import os
+import sys
+import traceback
+
+TEXT_LIMIT = 8000
+VALUE_LIMIT = 65536  # bytes of one parameter's default, as JSON; longer ones are left out
+
+
+def type_name(cls):
+    module = getattr(cls, "__module__", "") or ""
+    name = getattr(cls, "__qualname__", None) or getattr(cls, "__name__", "?")
+    return name if module in ("", "builtins") else module + "." + name
+
+
+def describe(error):
+    """The exception; of a chain, with the one that began it."""
+    try:
+        message = str(error)[:TEXT_LIMIT]
+    except Exception:
+        message = ""
+    out = {
+        "type": type_name(type(error)),
+        "message": message,
+        "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__))[-60000:],
+    }
+    first, seen = error, set()
+    while id(first) not in seen:
+        seen.add(id(first))
+        first = first.__cause__ or (None if first.__suppress_context__ else first.__context__) or first
+    module = getattr(first, "name", None) if isinstance(first, ModuleNotFoundError) else None
+    if module:
+        out["module"] = module
+    if first is not error:
+        out["first"] = {"type": type_name(type(first)), "message": str(first)[:TEXT_LIMIT]}
+    return out
+
+
+def function_name(func):
+    while hasattr(func, "func"):  # functools.partial
+        func = func.func
+    name = getattr(func, "__qualname__", None) or getattr(func, "__name__", None) or type(func).__name__
+    return "{}.{}".format(getattr(func, "__module__", "") or "", name).lstrip(".")
+
+
+def is_parameter(name):
+    return name == "parameters" or name.startswith("params:")
+
+
+def describe_pipeline(pipeline):
+    after = {node.name: sorted(p.name for p in parents) for node, parents in pipeline.node_dependencies.items()}
+    names = pipeline.datasets() if hasattr(pipeline, "datasets") else pipeline.data_sets()
+    nodes = []
+    for node in pipeline.nodes:
+        nodes.append(
+            {
+                "name": node.name,
+                "inputs": list(node.inputs),
+                "outputs": list(node.outputs),
+                "tags": sorted(node.tags),
+                "namespace": node.namespace,
+                "func": function_name(node.func),
+                "after": after.get(node.name, []),
+            }
+        )
+    return {
+        "nodes": nodes,
+        "inputs": sorted(n for n in pipeline.inputs() if not is_parameter(n)),
+        "outputs": sorted(pipeline.outputs()),
+        "datasets": sorted(n for n in names if not is_parameter(n)),
+        "parameters": sorted(n for n in pipeline.inputs() if is_parameter(n)),
+    }
+
+
+def plain(value):
+    """value as JSON holds it; (False, None) where it can't or is too long."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False, None
+    return (True, json.loads(text)) if len(text) <= VALUE_LIMIT else (False, None)
+
+
+def describe_catalog(loader):
+    out = {}
+    for name, entry in dict(loader["catalog"]).items():
+        if name.startswith("_") or not isinstance(entry, dict):
+            continue
+        path = entry.get("filepath") or entry.get("path")
+        out[name] = {
+            "type": str(entry.get("type")) if entry.get("type") is not None else None,
+            "filepath": str(path) if path is not None else None,
+            "versioned": bool(entry.get("versioned")),
+            "pattern": "{" in name,
+        }
+    return out
+
+
+def describe_configuration(result, loader):
+    result["datasets"] = describe_catalog(loader)
+    defaults = {}
+    for name, value in dict(loader["parameters"]).items():
+        ok, value = plain(value)
+        defaults[str(name)] = {"default": value} if ok else {}
+    result["parameters"] = defaults
+
+
+def collect(result):
+    from pathlib import Path
+
+    result["python"] = sys.version.split()[0]
+    result["executable"] = sys.executable
+    result["path"] = [p for p in sys.path if p and os.path.isdir(p)]
+    stage = "kedro"
+    try:
+        import kedro
+
+        result["kedro"] = kedro.__version__
+        stage = "project"
+        from kedro.framework.startup import bootstrap_project
+
+        root = Path.cwd()
+        metadata = bootstrap_project(root)
+        result["package"] = metadata.package_name
+        from kedro.framework.project import pipelines
+
+        stage = "registry"
+        registry = dict(pipelines)
+        result["pipelines"] = {str(name): describe_pipeline(pipeline) for name, pipeline in registry.items()}
+        stage = "configuration"
+        from kedro.framework.session import KedroSession
+
+        with KedroSession.create(project_path=root, save_on_close=False) as session:
+            try:  # without a context, so that the project's own hooks have no effect
+                describe_configuration(result, session._get_config_loader())
+            except Exception:  # they may be needed, to register a resolver say
+                describe_configuration(result, session.load_context().config_loader)
+    except (Exception, SystemExit) as error:
+        result["stage"] = stage
+        result["error"] = describe(error)
+
+
+def main(out):
+    result = {}
+    collect(result)
+    text = json.dumps(result, default=str)
+    temporary = "{}.{}.tmp".format(out, os.getpid())
+    with open(temporary, "w", encoding="utf-8") as target:
+        target.write(text)
+    os.replace(temporary, out)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # threads the project left behind do not keep us
+
+
+if __name__ == "__main__":
+    if sys.path and not getattr(sys.flags, "safe_path", False):
+        sys.path[0] = os.getcwd()  # as `python -m kedro` has it, in place of our own folder
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""A project whose registry can't be imported."""

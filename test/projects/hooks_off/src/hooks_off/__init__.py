@@ -1,0 +1,1 @@
+"""A project that turns kedrod's hook off."""
