@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// facts are what the figures depend on: machine, versions, the cost of making one write durable.
+func facts(ctx context.Context, o options, work string) []string {
+	found := []string{
+		fmt.Sprintf("%d cores (%s), Linux %s, %s/%s", runtime.NumCPU(), processor(), firstLine(os.ReadFile("/proc/sys/kernel/osrelease")),
+			runtime.GOOS, runtime.GOARCH),
+		fmt.Sprintf("one durable write (4 KB appended, fdatasync): p50 %.2f ms", milliseconds(durableWrite(work))),
+		"kedrod: " + said(ctx, o.kedrod, "version"),
+		said(ctx, o.python, "--version") + ", Kedro " + said(ctx, o.python, "-c", "import kedro; print(kedro.__version__)"),
+	}
+	if o.yardstick != "" {
+		found = append(found, "yardstick: "+said(ctx, filepath.Join(o.yardstickVenv, "bin", "python"), "-c",
+			"from importlib.metadata import version\nprint(*(f'{n} {version(n)}' for n in ('fastapi', 'uvicorn', 'celery', 'redis')), sep=', ')")+
+			"; "+said(ctx, "redis-server", "--version"))
+	}
+	return found
+}
+
+// said is the first line that a program prints.
+func said(ctx context.Context, argv ...string) string {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return firstLine(exec.CommandContext(ctx, argv[0], argv[1:]...).Output())
+}
+
+func firstLine(content []byte, err error) string {
+	if err != nil {
+		return "unknown"
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(content)), "\n")
+	return line
+}
+
+func processor() string {
+	content, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(content)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
+}
+
+// durableWrite is the median over 100 of them, in the folder where the stacks' databases lie; 0 where it can't be told.
+func durableWrite(folder string) time.Duration {
+	file, err := os.CreateTemp(folder, "durable")
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	defer file.Close()
+	block := make([]byte, 4096)
+	var took []time.Duration
+	for range 100 {
+		began := time.Now()
+		if _, err := file.Write(block); err != nil {
+			return 0
+		}
+		if err := file.Sync(); err != nil {
+			return 0
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	return quantile(took, 0.5)
+}
