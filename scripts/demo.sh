@@ -17,10 +17,15 @@ mkdir -p .cache
 work=$(mktemp -d "$PWD/.cache/demo-XXXXXX")
 server=
 stop() {
+	local code=$?
 	if [ -n "$server" ]; then
 		kill -TERM "$server" 2>/dev/null || true
 		wait "$server" 2>/dev/null || true
 		server=
+	fi
+	if [ "$code" != 0 ] && [ "$code" -lt 128 ] && [ -s "$work/log" ]; then
+		printf '\nThe end of the server'\''s log:\n' >&2
+		tail -n 30 "$work/log" >&2
 	fi
 	rm -rf "$work"
 }
@@ -50,8 +55,8 @@ for _ in $(seq 300); do
 	sleep 0.1
 done
 if [ -z "$url" ]; then
-	echo 'The server did not start. Its log:' >&2
-	cat "$work/out" "$work/log" >&2
+	echo 'The server did not start.' >&2
+	cat "$work/out" >&2
 	exit 1
 fi
 cat "$work/out"

@@ -50,9 +50,12 @@ build() {
 	"$python" -m venv "$venv" &&
 		"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$requirements"
 }
+# A group of its own, so that an interrupted build ends whole.
+set -m
 build >"$log" 2>&1 9>&- &
 builder=$!
-trap 'kill "$builder" 2>/dev/null || true' INT TERM
+set +m
+trap 'kill -- "-$builder" 2>/dev/null; exit 130' INT TERM
 while kill -0 "$builder" 2>/dev/null; do
 	sleep 1
 	passed=$((SECONDS - started))
