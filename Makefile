@@ -23,7 +23,7 @@ RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 # Everything that needs no real Kedro and no whole service.
 FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
 
-.PHONY: help build demo test test-fast lint docs bench release clean env-kedro env-yardstick
+.PHONY: help build demo test test-fast lint docs bench release clean env-kedro env-yardstick .cache/venv-kedro
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,8 @@ clean: ## remove what was built; the Python environments in .cache stay
 
 env-kedro:
 	@PYTHON=$(PYTHON) scripts/venv.sh kedro $(REQUIREMENTS)
+
+.cache/venv-kedro: env-kedro
 
 env-yardstick:
 	@command -v redis-server >/dev/null || { echo 'installing redis-server'; \
