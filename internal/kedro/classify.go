@@ -63,7 +63,7 @@ func Classify(exit Exit, state *State, logTail []byte, python string) Outcome {
 	if x == nil {
 		x = exceptionFromLog(logTail)
 	}
-	if state.Started && x != nil {
+	if x != nil && (state.Started || inRunner.MatchString(x.Traceback)) {
 		return raised(x, python)
 	}
 	if out, ok := beforeStart(x, exit.Code, string(logTail), python); ok {
@@ -91,6 +91,7 @@ func raised(x *Exception, python string) Outcome {
 var (
 	usageError   = regexp.MustCompile(`(?m)^Error: (.+)$`)
 	noKedro      = regexp.MustCompile(`(?m)^.*: No module named '?(kedro(?:\.__main__)?)'?\s*$`)
+	inRunner     = regexp.MustCompile(`/kedro/runner/\w+\.py\b`) // a frame of it: the pipeline had begun
 	notAPipeline = regexp.MustCompile(`Failed to find the pipeline named`)
 	notOptions   = []*regexp.Regexp{
 		regexp.MustCompile(`Pipeline does not contain (nodes?|datasets?|data_sets?|namespaces?|any nodes?)`),

@@ -32,6 +32,8 @@ func exceptionFromLog(log []byte) *Exception {
 		switch {
 		case strings.HasPrefix(line, "Traceback (most recent call last)"), strings.HasPrefix(line, "╭") && strings.Contains(line, "Traceback"):
 			inside, start = true, i
+		case !inside && (strings.HasPrefix(line, "│") || strings.HasPrefix(line, `  File "`)):
+			inside, start = true, i // the log's end begins within a traceback
 		case !inside:
 		case strings.HasPrefix(line, "│"), strings.HasPrefix(line, "╭"), strings.HasPrefix(line, "╰"), strings.HasPrefix(line, " "), line == "":
 		default:

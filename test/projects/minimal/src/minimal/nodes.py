@@ -28,6 +28,10 @@ def fail(message):
     raise ValueError(message)
 
 
+def fail_with(message, value):
+    raise ValueError(message)
+
+
 def sleep(seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -42,7 +42,7 @@ def register_pipelines():
             [
                 Node(nodes.numbers, "params:count", "plain_file", name="make"),
                 Node(nodes.identity, "plain_file", "again", name="pass_on"),
-                Node(nodes.fail, ["params:message"], "never", name="break"),
+                Node(nodes.fail_with, ["params:message", "again"], "never", name="break"),
                 Node(nodes.total, "never", "total", name="after"),
             ]
         ),
