@@ -93,6 +93,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(work) }()
+	// Runs write into their project: into a copy.
+	project := filepath.Join(work, "project")
+	if err := os.CopyFS(project, os.DirFS(o.project)); err != nil {
+		return fmt.Errorf("copying the project: %w", err)
+	}
+	o.project = project
 	noop, err := newNoop(work, o.python)
 	if err != nil {
 		return err
