@@ -1,0 +1,138 @@
+package service
+
+import (
+	"context"
+	"io"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// Events is a stream of events from a point on. It is for one goroutine. Close it.
+type Events struct {
+	s           *Service
+	jobID       string // "" for all jobs
+	after       int64
+	ended       bool
+	wake        <-chan struct{}
+	unsubscribe func()
+}
+
+const eventsAtOnce = 200
+
+// JobEvents follows one job from its first event, or from the one after the seq
+// given. It ends after the event `end`. ended tells that it had ended at that seq
+// already: there will be nothing.
+func (s *Service) JobEvents(ctx context.Context, c Caller, id string, after int64) (stream *Events, ended bool, err error) {
+	v, err := s.Job(ctx, c, id)
+	if err != nil {
+		return nil, false, err
+	}
+	e := s.follow(id, after)
+	if after > 0 && v.Status.Terminal() {
+		rest, err := s.o.Store.Events(ctx, id, after, 1)
+		if err != nil {
+			e.Close()
+			return nil, false, err
+		}
+		if len(rest) == 0 {
+			e.Close()
+			return nil, true, nil
+		}
+	}
+	return e, false, nil
+}
+
+// AllEvents follows all jobs: from now on, or from the event after the seq given.
+func (s *Service) AllEvents(ctx context.Context, c Caller, after int64) (*Events, error) {
+	if err := c.need(Read); err != nil {
+		return nil, err
+	}
+	e := s.follow("", after)
+	if after <= 0 {
+		last, err := s.o.Store.LastEvent(ctx)
+		if err != nil {
+			e.Close()
+			return nil, err
+		}
+		e.after = last
+	}
+	return e, nil
+}
+
+func (s *Service) follow(jobID string, after int64) *Events {
+	topic := store.TopicEvents
+	if jobID != "" {
+		topic = store.TopicJob(jobID)
+	}
+	e := &Events{s: s, jobID: jobID, after: after}
+	e.wake, e.unsubscribe = s.o.Store.Subscribe(topic)
+	return e
+}
+
+// Next gives the next events, waiting for them until ctx ends, whose error it then
+// returns and after which it may be called again. io.EOF: there are no more.
+func (e *Events) Next(ctx context.Context) ([]job.Event, error) {
+	if e.ended {
+		return nil, io.EOF
+	}
+	for {
+		// The read is not bounded by ctx, which is often only a heartbeat's.
+		events, err := e.s.o.Store.Events(context.WithoutCancel(ctx), e.jobID, e.after, eventsAtOnce)
+		if err != nil {
+			return nil, err
+		}
+		if len(events) > 0 {
+			last := events[len(events)-1]
+			e.after = last.Seq
+			e.ended = e.jobID != "" && last.Type == job.EventEnd
+			return events, nil
+		}
+		select {
+		case <-e.wake:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Close ends the subscription.
+func (e *Events) Close() { e.unsubscribe() }
+
+// attemptEnded returns when the attempt is over, or ctx is.
+func (s *Service) attemptEnded(ctx context.Context, id string, attempt int) error {
+	wake, unsubscribe := s.o.Store.Subscribe(store.TopicJob(id))
+	defer unsubscribe()
+	for {
+		j, err := s.o.Store.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if j.Status.Terminal() || j.Attempt > attempt || (j.Attempt == attempt && j.Status != job.Running) {
+			return nil
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// firstAttempt waits until the job has had an attempt, or has ended without one:
+// then 0.
+func (s *Service) firstAttempt(ctx context.Context, id string) (int, error) {
+	wake, unsubscribe := s.o.Store.Subscribe(store.TopicJob(id))
+	defer unsubscribe()
+	for {
+		j, err := s.o.Store.Get(ctx, id)
+		if err != nil || j.Attempt > 0 || j.Status.Terminal() {
+			return j.Attempt, err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// Grade is how well a part of the service is.
+type Grade string
+
+// The grades. Down: the store can't be used. Degraded: it can, someone should look.
+const (
+	OK       Grade = "ok"
+	Degraded Grade = "degraded"
+	Down     Grade = "down"
+)
+
+// HealthCheck is one part of Health.
+type HealthCheck struct {
+	Grade   Grade
+	Message string // a sentence, without secrets: anybody may read it
+}
+
+// Health is how the service is.
+type Health struct {
+	Grade   Grade
+	Version string
+	Checks  map[string]HealthCheck
+}
+
+const (
+	checkTime = 3 * time.Second
+	lowDisk   = 256 << 20
+)
+
+// Health looks at every part. It needs no right: it tells no secret.
+func (s *Service) Health(ctx context.Context) Health {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	h := Health{Grade: OK, Version: s.o.Version, Checks: map[string]HealthCheck{
+		"store": s.checkStore(ctx), "worker": s.checkWorkers(ctx), "disk": s.checkDisk(), "projects": s.checkProjects(),
+	}}
+	for _, c := range h.Checks {
+		if c.Grade == Down || (c.Grade == Degraded && h.Grade == OK) {
+			h.Grade = c.Grade
+		}
+	}
+	return h
+}
+
+// Ready reports whether the service can take a job; the error says why not.
+func (s *Service) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	return s.o.Store.Check(ctx)
+}
+
+func (s *Service) checkStore(ctx context.Context) HealthCheck {
+	if err := s.o.Store.Check(ctx); err != nil {
+		s.o.Log.Error("the store can't be used", "error", err)
+		return HealthCheck{Down, "The store can't be used; the service's log says why."}
+	}
+	pending, running, err := s.o.Store.Count(ctx)
+	if err != nil {
+		return HealthCheck{Down, "The store can't be read; the service's log says why."}
+	}
+	return HealthCheck{OK, fmt.Sprintf("%d jobs wait, %d run.", pending, running)}
+}
+
+func (s *Service) checkWorkers(ctx context.Context) HealthCheck {
+	workers, err := s.o.Store.Workers(ctx, s.o.Now())
+	if err != nil {
+		return HealthCheck{Degraded, "The workers can't be read."}
+	}
+	ready, slots := 0, 0
+	for _, w := range workers {
+		if w.State == store.WorkerReady {
+			ready, slots = ready+1, slots+w.Slots
+		}
+	}
+	if ready == 0 {
+		return HealthCheck{Degraded, "No worker is ready: jobs wait. Start kedrod serve without --no-worker."}
+	}
+	return HealthCheck{OK, fmt.Sprintf("%d ready, with %d slots.", ready, slots)}
+}
+
+func (s *Service) checkDisk() HealthCheck {
+	free, err := freeBytes(s.o.DataDir)
+	switch {
+	case err != nil:
+		return HealthCheck{Degraded, "The data folder's disk can't be read."}
+	case free < lowDisk:
+		return HealthCheck{Degraded, fmt.Sprintf("Only %d MB are free on the data folder's disk: free some.", free>>20)}
+	}
+	return HealthCheck{OK, fmt.Sprintf("%d MB are free.", free>>20)}
+}
+
+func (s *Service) checkProjects() HealthCheck {
+	var bad []string
+	for i := range s.o.Projects {
+		p := &s.o.Projects[i]
+		r, known := p.Catalog.Snapshot()
+		switch {
+		case r.Error != nil:
+			bad = append(bad, p.Name+" can't be loaded")
+		case !known && !p.Catalog.Refreshing():
+			bad = append(bad, p.Name+" has not been read")
+		}
+	}
+	if len(bad) > 0 {
+		return HealthCheck{Degraded, strings.Join(bad, ", ") + ": GET /api/v1/projects says why."}
+	}
+	return HealthCheck{OK, fmt.Sprintf("%d served.", len(s.o.Projects))}
+}

@@ -1,0 +1,375 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kedrod/kedrod/internal/executor"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/joblog"
+	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/rundir"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// ending is why we end a run ourselves.
+type ending string
+
+const (
+	endNone    ending = ""
+	endCancel  ending = "cancel"
+	endTimeout ending = "timeout"
+	endDrain   ending = "drain"  // its job goes back to the queue
+	endFenced  ending = "fenced" // the attempt no longer stands
+)
+
+// attempt is one run under way. Its goroutine is begin's.
+type attempt struct {
+	w   *Worker
+	j   job.Job
+	ref job.Ref
+	dir rundir.Dir
+	log *slog.Logger
+
+	mu   sync.Mutex
+	why  ending
+	stop chan struct{} // closed when why is set
+}
+
+func newAttempt(w *Worker, j job.Job) *attempt {
+	return &attempt{
+		w: w, j: j, ref: job.Ref{JobID: j.ID, Attempt: j.Attempt, Worker: w.o.Self.ID},
+		dir:  w.o.Runs.Attempt(j.ID, j.Attempt),
+		log:  w.o.Log.With("job", j.ID, "attempt", j.Attempt, "pipeline", j.Pipeline),
+		stop: make(chan struct{}),
+	}
+}
+
+// end asks for the run's end; the first reason stands, except that a timeout or a
+// cancel that is under way when the worker drains stays what it is.
+func (a *attempt) end(why ending) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.why == endNone {
+		a.why = why
+		close(a.stop)
+	}
+}
+
+func (a *attempt) ending() ending {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.why
+}
+
+// run sees the attempt through: start, watch, outcome on disk, report.
+func (a *attempt) run(ctx context.Context) {
+	begun := time.Now()
+	p := newPump(a)
+	o, verdict := a.execute(ctx, p)
+	switch verdict {
+	case dropped:
+		a.log.Warn("this attempt no longer stands: its run was ended and is not reported")
+		return
+	case giveBack:
+		a.giveBack(ctx)
+		return
+	case reported:
+	}
+	a.log.Info("run ended", "status", string(o.Status), "reason", string(o.Reason), "error", o.Message, "seconds", o.ExecutionTime)
+	if err := a.dir.WriteOutcome(rundir.Record{Ref: a.ref, Outcome: o}); err != nil {
+		a.log.Error("the outcome can't be written to the run's folder; it is reported all the same", "error", err)
+	}
+	a.report(ctx, o, p.rest(), begun)
+}
+
+// verdict is what becomes of an attempt.
+type verdict int
+
+const (
+	reported verdict = iota // its outcome counts
+	giveBack                // it never ran, or a drain ended it: pending again
+	dropped                 // it is somebody else's now
+)
+
+// execute runs the job's pipeline to its end.
+func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
+	project := a.w.projects[a.j.Project]
+	if a.j.CancelRequestedAt != nil || a.ending() == endCancel {
+		return a.unstarted(job.Outcome{Status: job.Cancelled}), reported
+	}
+	registry := project.Registry()
+	if err := a.dir.Make(); err != nil {
+		return a.machine(err)
+	}
+	spec, err := project.prepare(&a.j, a.dir, &registry)
+	if err != nil {
+		if o, ok := refused(err); ok {
+			return a.unstarted(o), reported
+		}
+		return a.machine(err)
+	}
+	logFile, err := joblog.Create(a.dir.Log())
+	if err != nil {
+		return a.machine(err)
+	}
+	defer logFile.Close()
+	spec.Output = logFile
+	if wait := project.pause(time.Now(), &registry); wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-a.stop:
+		}
+	}
+	if why := a.ending(); why == endCancel || why == endDrain {
+		if why == endCancel {
+			return a.unstarted(job.Outcome{Status: job.Cancelled}), reported
+		}
+		return job.Outcome{}, giveBack
+	}
+	run, err := a.w.o.Starter.Start(ctx, spec)
+	if err != nil {
+		return a.startFailed(err, project)
+	}
+	a.log.Info("run started", "pid", run.PID())
+	p.started(run.StartedAt)
+	stuck := a.watch(ctx, run, p)
+	return a.conclude(run, stuck, p, project, &registry)
+}
+
+// watch returns when the run is over, or is stuck: then the pids that live on.
+func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump) (stuck []int) {
+	ticker := time.NewTicker(pumpInterval)
+	defer ticker.Stop()
+	deadline := newDeadline(a.j.Queue.Timeout)
+	var stopping sync.WaitGroup
+	defer stopping.Wait()
+	stop := a.stop
+	for {
+		select {
+		case <-run.Done():
+			return nil
+		case <-run.Stuck():
+			return run.StuckPIDs()
+		case <-stop:
+			stop = nil
+			grace := a.w.o.Grace
+			if a.ending() == endFenced {
+				grace = executor.Grace{}
+			}
+			a.log.Info("ending the run", "why", string(a.ending()))
+			stopping.Go(func() { a.stopRun(ctx, run, grace) })
+		case <-ticker.C:
+			if deadline.passed() {
+				a.end(endTimeout)
+			}
+			if err := p.flush(ctx); errors.Is(err, job.ErrFenced) {
+				a.end(endFenced)
+			}
+		}
+	}
+}
+
+func (a *attempt) stopRun(ctx context.Context, run *executor.Run, grace executor.Grace) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // a second signal to the service takes the rest of the grace away
+		select {
+		case <-a.w.kill:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	var stuck *executor.StuckError
+	if err := run.Stop(ctx, grace); err != nil && !errors.As(err, &stuck) && ctx.Err() == nil {
+		a.log.Error("the run can't be ended", "error", err)
+	}
+}
+
+// conclude says how the run ended, from its exit, its events and its log.
+func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, project *Project, registry *kedro.Registry) (job.Outcome, verdict) {
+	why := a.ending()
+	o := job.Outcome{Start: "cold", StartedAt: ptr(job.Truncate(run.StartedAt))}
+	if stuck != nil {
+		o.EndedAt, o.Status, o.Reason = job.Truncate(time.Now()), job.Failed, job.StuckProcess
+		o.ExecutionTime = o.EndedAt.Sub(run.StartedAt).Seconds()
+		o.Message = fmt.Sprintf("Processes of the run live on although SIGKILL was sent: pids %v. Look at them on %s; their slot stays shut until they are gone.",
+			stuck, a.w.o.Self.Host)
+		a.holdSlot(run)
+	} else {
+		exit := run.Exit()
+		o.EndedAt, o.ExecutionTime = job.Truncate(exit.EndedAt), round(exit.Elapsed.Seconds())
+		switch {
+		case why == endFenced:
+			return o, dropped
+		case exit.Stopped && why == endDrain:
+			return o, giveBack
+		case exit.Stopped && why == endCancel:
+			o.Status = job.Cancelled
+		case exit.Stopped && why == endTimeout:
+			o.Status, o.Reason = job.Failed, job.Timeout
+			o.Message = fmt.Sprintf("The run was ended because it took longer than timeout_seconds (%s).", a.j.Queue.Timeout)
+		default:
+			a.judge(&o, exit, p, project)
+		}
+		if exit.Signal != 0 {
+			o.Signal = signalName(exit.Signal)
+		} else {
+			o.ExitCode = ptr(exit.Code)
+		}
+		if n := len(exit.LeftBehind); n > 0 {
+			o.Warnings = append(o.Warnings, fmt.Sprintf("The run left %d processes behind; they were killed.", n))
+		}
+	}
+	p.finish(&o, registry)
+	return o, reported
+}
+
+// judge decides about a run that ended by itself.
+func (a *attempt) judge(o *job.Outcome, exit executor.Exit, p *pump, project *Project) {
+	p.drain()
+	x := kedro.Exit{Code: exit.Code, OutOfMemory: exit.OutOfMemory}
+	if exit.Signal != 0 {
+		x.Signal = signalName(exit.Signal)
+	}
+	found := kedro.Outcome{}
+	if exit.Code != 0 {
+		found = kedro.Classify(x, &p.state, a.logTail(), project.Python)
+	}
+	if found.Reason == "" {
+		o.Status = job.Completed
+		return
+	}
+	o.Status, o.Reason, o.Message = job.Failed, job.Reason(found.Reason), found.Message
+}
+
+// holdSlot keeps this attempt's place shut until the stuck processes are gone, by a
+// goroutine that ends with them or with the worker.
+func (a *attempt) holdSlot(run *executor.Run) {
+	a.w.wg.Add(1)
+	hold := "stuck:" + a.ref.JobID
+	a.w.mu.Lock()
+	a.w.active[hold] = a
+	a.w.mu.Unlock()
+	go func() {
+		defer a.w.wg.Done()
+		select {
+		case <-run.Done():
+			a.log.Info("the stuck processes are gone; their slot is free again")
+		case <-a.w.kill:
+		}
+		a.w.mu.Lock()
+		delete(a.w.active, hold)
+		a.w.mu.Unlock()
+	}()
+}
+
+func (a *attempt) startFailed(err error, project *Project) (job.Outcome, verdict) {
+	var se *executor.StartError
+	if !errors.As(err, &se) || se.Kind == executor.NoResources {
+		return a.machine(err)
+	}
+	found := kedro.Classify(kedro.Exit{StartError: err}, nil, nil, project.Python)
+	return a.unstarted(job.Outcome{Status: job.Failed, Reason: job.StartError, Message: found.Message}), reported
+}
+
+// machine is for faults of this machine (disk full, no more processes): the job goes
+// back to the queue, after a pause so that it does not spin.
+func (a *attempt) machine(err error) (job.Outcome, verdict) {
+	a.log.Error("this machine can't start the run; its job goes back to the queue", "error", err)
+	select {
+	case <-time.After(time.Second):
+	case <-a.stop:
+	}
+	return job.Outcome{}, giveBack
+}
+
+// unstarted completes the outcome of an attempt that had no process.
+func (a *attempt) unstarted(o job.Outcome) job.Outcome {
+	o.EndedAt = job.Truncate(time.Now())
+	return o
+}
+
+func (a *attempt) giveBack(ctx context.Context) {
+	a.log.Info("the job goes back to the queue")
+	a.persist(ctx, "give back", func(ctx context.Context) error {
+		_, err := a.w.o.Store.GiveBack(ctx, a.ref)
+		return err
+	})
+}
+
+// report tells the store until it has it. What it can't tell before Kill stays in
+// the run's folder for the next start.
+func (a *attempt) report(ctx context.Context, o job.Outcome, last store.Advance, begun time.Time) {
+	ok := a.persist(ctx, "report", func(ctx context.Context) error {
+		_, err := a.w.o.Store.Report(ctx, a.ref, o, last)
+		return err
+	})
+	if !ok {
+		return
+	}
+	a.log.Debug("reported", "claimed_to_reported", time.Since(begun))
+	if err := a.dir.RemoveOutcome(); err != nil {
+		a.log.Warn("the reported outcome stays in the run's folder", "error", err)
+	}
+}
+
+// persist repeats a write to the store until it succeeds, is refused for good, or
+// Kill is called. It reports whether the store has it.
+func (a *attempt) persist(ctx context.Context, what string, write func(context.Context) error) bool {
+	wait := 100 * time.Millisecond
+	for {
+		err := write(ctx)
+		switch {
+		case err == nil:
+			return true
+		case errors.Is(err, job.ErrFenced):
+			a.log.Warn("refused: the attempt no longer stands", "what", what)
+			return true
+		}
+		a.log.Error("the store can't take it; trying again", "what", what, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-a.w.kill:
+			return false
+		}
+		wait = min(2*wait, 2*time.Second)
+	}
+}
+
+// logTail is the end of the log, for Classify.
+func (a *attempt) logTail() []byte {
+	f, err := os.Open(a.dir.Log())
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	const tail = 128 << 10
+	info, err := f.Stat()
+	if err != nil {
+		return nil
+	}
+	from := max(0, info.Size()-tail)
+	b := make([]byte, info.Size()-from)
+	n, _ := f.ReadAt(b, from) // what was read is enough
+	return b[:n]
+}
+
+func signalName(s syscall.Signal) string {
+	if name := unix.SignalName(s); name != "" {
+		return name
+	}
+	return fmt.Sprintf("signal %d", int(s))
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func round(seconds float64) float64 { return float64(int64(seconds*1e6+0.5)) / 1e6 }

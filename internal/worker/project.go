@@ -1,0 +1,92 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/executor"
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/rundir"
+)
+
+// Project is what a worker needs of a Kedro project to run its pipelines. Registry
+// must answer at once; it is asked before each run.
+type Project struct {
+	Name          string
+	Path          string
+	Python        string
+	Policy        kedro.EnvPolicy
+	Environ       []string // the service's own
+	HookDir       string
+	PycachePrefix string // "" where the project's own compiled files can be written
+	Registry      func() kedro.Registry
+
+	mu   sync.Mutex
+	last time.Time // when a run was last let go
+}
+
+// versionGap keeps two starts of a project with versioned datasets apart: Kedro's
+// save version is the millisecond at which its session begins.
+const versionGap = 20 * time.Millisecond
+
+// pause says how long the next start has to wait, and counts on it.
+func (p *Project) pause(now time.Time, r *kedro.Registry) time.Duration {
+	gap := time.Duration(0)
+	for _, d := range r.Datasets {
+		if d.Versioned {
+			gap = versionGap
+			break
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.last.Add(gap)
+	if at.Before(now) {
+		at = now
+	}
+	p.last = at
+	return at.Sub(now)
+}
+
+// prepare writes the run's configuration and gives what to start. A fault.Error is
+// the submission's; any other error is this machine's.
+func (p *Project) prepare(j *job.Job, dir rundir.Dir, r *kedro.Registry) (executor.Spec, error) {
+	config, err := kedro.RunConfig(kedro.OptionsOf(j), r.Version())
+	if err != nil {
+		return executor.Spec{}, err
+	}
+	if err := os.WriteFile(dir.Config(), config, 0o600); err != nil {
+		return executor.Spec{}, fmt.Errorf("write the run's configuration: %w", err)
+	}
+	env, err := kedro.Environment(p.Environ, p.Policy, kedro.RunEnv{
+		JobID: j.ID, Attempt: j.Attempt, RunDir: dir.Path, HookDir: p.HookDir, EventsPath: dir.Events(), LogEvents: true,
+		FullRegistry: r.NeedsFull(), PycachePrefix: p.PycachePrefix,
+	})
+	if err != nil {
+		return executor.Spec{}, err
+	}
+	return executor.Spec{RunID: runID(j), Argv: kedro.Argv(p.Python, dir.Config()), Dir: p.Path, Env: env}, nil
+}
+
+// runID names the run to the executor: short, without blanks, unique on this worker.
+func runID(j *job.Job) string { return rundir.Name(j.ID) + "." + strconv.Itoa(j.Attempt) }
+
+// refused makes the outcome of a run that was never started because of what was
+// asked for.
+func refused(err error) (job.Outcome, bool) {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return job.Outcome{}, false
+	}
+	reason := job.InvalidOptions
+	if f.Code == fault.UnknownPipeline {
+		reason = job.PipelineNotFound
+	}
+	return job.Outcome{Status: job.Failed, Reason: reason, Message: f.Error()}, true
+}

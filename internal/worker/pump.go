@@ -1,0 +1,153 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// pumpInterval is how often a run's events are read and passed on; clients see them
+// at most 200 ms after the run wrote them.
+const pumpInterval = 75 * time.Millisecond
+
+// pump carries a run's events to the store: nodes, progress, the moment it started.
+// It belongs to the attempt's goroutine.
+type pump struct {
+	a      *attempt
+	reader *kedro.EventReader
+	log    *logReader
+	state  kedro.State
+
+	sent     map[string]kedro.NodeStatus // as the store has them
+	progress job.Progress
+	next     store.Advance // not sent yet
+	dirty    bool
+}
+
+func newPump(a *attempt) *pump {
+	return &pump{
+		a: a, reader: kedro.NewEventReader(a.dir.Events(), 0), log: newLogReader(a.dir.Log()),
+		sent: map[string]kedro.NodeStatus{},
+	}
+}
+
+// started notes the process's start. It is sent with the first progress, so that a
+// short run costs no write of its own.
+func (p *pump) started(at time.Time) {
+	p.next.StartedAt, p.next.Start = ptr(job.Truncate(at)), "cold"
+	p.dirty = true
+}
+
+// drain reads what the run wrote since.
+func (p *pump) drain() {
+	if err := p.reader.Read(func(e kedro.Event) { p.state.Apply(e) }); err != nil {
+		p.a.log.Warn("the run's events can't be read", "error", err)
+	}
+	if !p.state.Hooked {
+		p.log.read(&p.state)
+	}
+	p.changes()
+}
+
+// changes turns what changed in the state into nodes and events to send.
+func (p *pump) changes() {
+	changed := false
+	for i, n := range p.state.Nodes {
+		if was, ok := p.sent[n.Name]; ok && was == n.Status {
+			continue
+		}
+		first := p.sent[n.Name] == ""
+		p.sent[n.Name] = n.Status
+		changed = true
+		p.next.Nodes = append(p.next.Nodes, store.NodeAt{Position: i, Node: wireNode(n)})
+		if !first || n.Status != kedro.NodePending { // that a node is pending is no event
+			p.event(job.EventNode, n.Wire())
+		}
+	}
+	now := p.state.Progress()
+	if !changed && now.Done == p.progress.Done && now.Total == p.progress.Total {
+		return
+	}
+	if now.Total == 0 && now.Done == 0 && len(now.Running) == 0 {
+		return
+	}
+	p.progress = job.Progress{Done: now.Done, Total: now.Total, Running: now.Running}
+	sent := p.progress
+	p.next.Progress = &sent
+	p.event(job.EventProgress, sent)
+}
+
+func (p *pump) event(kind job.EventType, data any) {
+	b, err := json.Marshal(data)
+	if err != nil {
+		p.a.log.Warn("an event of the run can't be written", "error", err)
+		return
+	}
+	p.next.Events = append(p.next.Events, job.Event{
+		JobID: p.a.ref.JobID, Attempt: p.a.ref.Attempt, Type: kind, At: job.Truncate(time.Now()), Data: b,
+	})
+	p.dirty = true
+}
+
+// flush reads and sends. What can't be sent is kept for the next time; only
+// job.ErrFenced matters to the caller.
+func (p *pump) flush(ctx context.Context) error {
+	p.drain()
+	if !p.dirty {
+		return nil
+	}
+	if err := p.a.w.o.Store.Advance(ctx, p.a.ref, p.next); err != nil {
+		return err
+	}
+	p.next, p.dirty = store.Advance{}, false
+	return nil
+}
+
+// finish closes the nodes and puts results and progress into the outcome.
+func (p *pump) finish(o *job.Outcome, registry *kedro.Registry) {
+	p.drain()
+	how := kedro.EndFailed
+	switch o.Status {
+	case job.Completed:
+		how = kedro.EndCompleted
+	case job.Cancelled:
+		how = kedro.EndCancelled
+	case job.Failed, job.Pending, job.Running:
+	}
+	p.state.Close(how, o.EndedAt)
+	p.changes()
+	if len(p.state.Nodes) > 0 || p.progress.Total > 0 {
+		progress := p.progress
+		progress.Running = []string{}
+		o.Progress = &progress
+	}
+	code := registry.Code
+	if code.Hash == "" {
+		code.Hash = registry.SourceHash
+	}
+	results, err := p.state.Results(&code)
+	if err != nil {
+		p.a.log.Warn("the run's results can't be written", "error", err)
+		return
+	}
+	o.Results = results
+}
+
+// rest is what finish found and flush has not sent.
+func (p *pump) rest() store.Advance { return p.next }
+
+func wireNode(n kedro.Node) job.Node {
+	out := job.Node{Name: n.Name, Status: string(n.Status)}
+	if !n.StartedAt.IsZero() {
+		out.StartedAt = ptr(job.Truncate(n.StartedAt))
+	}
+	if !n.CompletedAt.IsZero() {
+		out.CompletedAt = ptr(job.Truncate(n.CompletedAt))
+		out.Seconds = ptr(round(n.Seconds()))
+	}
+	return out
+}

@@ -1,0 +1,273 @@
+// Package worker claims jobs, runs them and reports how they ended.
+//
+// One goroutine claims (Run); each run has one of its own (attempt.go). The outcome
+// is written to the run's folder before it is reported, so that a restart reports
+// what this process could not (recover.go).
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/executor"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/rundir"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// Store is what a worker needs of the store.
+type Store interface {
+	Claim(ctx context.Context, c store.Claim) ([]job.Job, error)
+	Advance(ctx context.Context, ref job.Ref, a store.Advance) error
+	Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error)
+	GiveBack(ctx context.Context, ref job.Ref) (job.Job, error)
+	LoseWorker(ctx context.Context, worker string) ([]job.Job, error)
+	Held(ctx context.Context) ([]job.Job, error)
+	Cancelling(ctx context.Context, worker string) ([]job.Ref, error)
+	NextReady(ctx context.Context) (*time.Time, error)
+	ExpireDue(ctx context.Context) error
+	SaveWorker(ctx context.Context, w store.Worker) error
+	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
+	Subscribe(topic string) (<-chan struct{}, func())
+}
+
+// Starter starts a run's process; *executor.Executor is one.
+type Starter interface {
+	Start(ctx context.Context, spec executor.Spec) (*executor.Run, error)
+}
+
+// Options of New. Everything must be set.
+type Options struct {
+	Self     store.Worker // its id, host, version and slots; the rest is filled in
+	Store    Store
+	Starter  Starter
+	Projects []Project
+	Runs     rundir.Root
+	Grace    executor.Grace // from a cancel or timeout to SIGKILL
+	Drain    time.Duration  // how long Run waits for its runs when it is to stop
+	Log      *slog.Logger
+}
+
+// Worker runs jobs. Make it with New, then call Recover and Run once each.
+type Worker struct {
+	o        Options
+	projects map[string]*Project
+	names    []string
+	poll     time.Duration // between looks at the store that no wake-up asked for
+
+	freed chan struct{} // a slot became free
+	kill  chan struct{} // closed by Kill
+	once  sync.Once
+
+	mu     sync.Mutex
+	active map[string]*attempt // by job id
+	wg     sync.WaitGroup
+}
+
+// New makes a worker; nothing is started.
+func New(o Options) *Worker {
+	w := &Worker{
+		o: o, projects: map[string]*Project{}, poll: time.Second,
+		freed: make(chan struct{}, 1), kill: make(chan struct{}), active: map[string]*attempt{},
+	}
+	for i := range o.Projects {
+		w.projects[o.Projects[i].Name] = &o.Projects[i]
+		w.names = append(w.names, o.Projects[i].Name)
+	}
+	return w
+}
+
+// Kill makes Run end its runs at once and return. It may be called at any time, more
+// than once.
+func (w *Worker) Kill() { w.once.Do(func() { close(w.kill) }) }
+
+// Run claims and runs jobs until ctx ends; then it claims no more, waits for its runs
+// up to Options.Drain, ends what is left and gives it back to the queue. It returns
+// when no run is left and everything is reported, or Kill was called.
+func (w *Worker) Run(ctx context.Context) error {
+	// What is under way must be able to end after ctx: it has a context of its own.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	if err := w.save(work, store.WorkerReady); err != nil {
+		return fmt.Errorf("start of the worker: %w", err)
+	}
+	cancels := make(chan struct{})
+	go func() { defer close(cancels); w.watchCancels(work) }()
+
+	w.claimLoop(ctx, work)
+	w.drain(work)
+	cancel()
+	<-cancels
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer done()
+	if err := w.save(last, store.WorkerStopped); err != nil {
+		w.o.Log.Warn("the worker's end could not be recorded", "error", err)
+	}
+	return nil
+}
+
+func (w *Worker) claimLoop(ctx, work context.Context) {
+	queue, unsubscribe := w.o.Store.Subscribe(store.TopicQueue)
+	defer unsubscribe()
+	failing := false
+	seen := time.Now()
+	for ctx.Err() == nil {
+		err := w.tick(ctx, work, &seen)
+		if err != nil && !failing && ctx.Err() == nil {
+			w.o.Log.Error("no job can be claimed; trying again each second", "error", err)
+		}
+		if err == nil && failing {
+			w.o.Log.Info("jobs can be claimed again")
+		}
+		failing = err != nil
+		w.wait(ctx, queue, failing)
+	}
+}
+
+// tick claims as many jobs as slots are free.
+func (w *Worker) tick(ctx, work context.Context, seen *time.Time) error {
+	if err := w.o.Store.ExpireDue(ctx); err != nil {
+		return err
+	}
+	if time.Since(*seen) > 15*time.Second {
+		*seen = time.Now()
+		if err := w.save(ctx, store.WorkerReady); err != nil {
+			return err
+		}
+	}
+	free := w.o.Self.Slots - w.running()
+	if free <= 0 || len(w.names) == 0 {
+		return nil
+	}
+	// Not ctx: a claim that was made and not heard of would be stuck.
+	jobs, err := w.o.Store.Claim(work, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: w.names})
+	if err != nil {
+		return err
+	}
+	for i := range jobs {
+		w.begin(work, jobs[i])
+	}
+	return nil
+}
+
+// wait returns when there may be something to claim.
+func (w *Worker) wait(ctx context.Context, queue <-chan struct{}, failing bool) {
+	d := w.poll
+	if next, err := w.o.Store.NextReady(ctx); err == nil && next != nil {
+		d = min(d, max(time.Until(*next), time.Millisecond))
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	if failing { // a wake-up must not turn this into a storm
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-queue:
+	case <-w.freed:
+	case <-timer.C:
+	}
+}
+
+func (w *Worker) drain(work context.Context) {
+	idle := make(chan struct{})
+	go func() { w.wg.Wait(); close(idle) }()
+	if n := w.running(); n > 0 {
+		w.o.Log.Info("draining: waiting for the runs under way", "runs", n, "at_most", w.o.Drain)
+		if err := w.save(work, store.WorkerDraining); err != nil {
+			w.o.Log.Warn("the drain could not be recorded", "error", err)
+		}
+	}
+	timer := time.NewTimer(w.o.Drain)
+	defer timer.Stop()
+	select {
+	case <-idle:
+		return
+	case <-timer.C:
+		w.o.Log.Info("drain_timeout is over: ending the runs that are left; their jobs go back to the queue", "runs", w.running())
+	case <-w.kill:
+	}
+	w.each(func(a *attempt) { a.end(endDrain) })
+	<-idle
+}
+
+// watchCancels hands cancels to the runs, by wake-up and each second.
+func (w *Worker) watchCancels(ctx context.Context) {
+	wake, unsubscribe := w.o.Store.Subscribe(store.TopicCancel)
+	defer unsubscribe()
+	ticker := time.NewTicker(w.poll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-ticker.C:
+			if w.running() == 0 {
+				continue
+			}
+		}
+		refs, err := w.o.Store.Cancelling(ctx, w.o.Self.ID)
+		if err != nil {
+			if !errors.Is(err, context.Canceled) {
+				w.o.Log.Warn("cancels can't be read; trying again in a second", "error", err)
+			}
+			continue
+		}
+		for _, ref := range refs {
+			w.mu.Lock()
+			a := w.active[ref.JobID]
+			w.mu.Unlock()
+			if a != nil && a.ref == ref {
+				a.end(endCancel)
+			}
+		}
+	}
+}
+
+func (w *Worker) begin(ctx context.Context, j job.Job) {
+	a := newAttempt(w, j)
+	w.mu.Lock()
+	w.active[j.ID] = a
+	w.mu.Unlock()
+	w.wg.Add(1)
+	go func() {
+		defer w.wg.Done()
+		a.run(ctx)
+		w.mu.Lock()
+		delete(w.active, j.ID)
+		w.mu.Unlock()
+		select {
+		case w.freed <- struct{}{}:
+		default:
+		}
+	}()
+}
+
+func (w *Worker) running() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.active)
+}
+
+func (w *Worker) each(fn func(*attempt)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.active {
+		fn(a)
+	}
+}
+
+func (w *Worker) save(ctx context.Context, state store.WorkerState) error {
+	self := w.o.Self
+	self.State, self.Projects = state, w.names
+	return w.o.Store.SaveWorker(ctx, self)
+}
