@@ -30,7 +30,14 @@ func Create(path string) (*os.File, error) {
 // Log is a log opened for reading, also while it grows. It is safe for concurrent use.
 type Log struct {
 	path string
-	file *os.File
+	file file
+}
+
+// file is what is used of *os.File.
+type file interface {
+	io.ReaderAt
+	io.Closer
+	Stat() (os.FileInfo, error)
 }
 
 // Open opens a log for reading. A missing one is an error that wraps os.ErrNotExist.

@@ -47,6 +47,33 @@ func TestTrimGivesDiskBackWhileTheRunGoesOn(t *testing.T) {
 	require.Equal(t, left, again)
 }
 
+// punchedBefore is a file that loses its middle in the moment before it is read.
+type punchedBefore struct {
+	*os.File
+	trim func()
+}
+
+func (p punchedBefore) ReadAt(b []byte, off int64) (int, error) {
+	p.trim()
+	return p.File.ReadAt(b, off)
+}
+
+func TestZerosOfAHoleAreNeverServed(t *testing.T) {
+	path := writeLog(t, bytes.Repeat([]byte("0123456789\n"), 10000))
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	l := &Log{path: path, file: punchedBefore{f, func() {
+		_, err := Trim(path, Limit{Bytes: 50_000, Head: 1000})
+		require.NoError(t, err)
+	}}}
+	c, err := l.ReadChunk(2000, make([]byte, 1000))
+	require.NoError(t, err)
+	require.Contains(t, string(c.Data), "bytes left out here")
+	require.Equal(t, gapOf(t, path).To, c.Next)
+	require.Equal(t, c.Next-2000, c.LeftOut)
+}
+
 func TestTrimLeavesWhatIsWithinTheLimit(t *testing.T) {
 	path := writeLog(t, bytes.Repeat([]byte("x\n"), 1000))
 	for _, limit := range []Limit{{}, {Bytes: 2000}, {Bytes: -1}} {
