@@ -1,0 +1,177 @@
+// Package cli is kedrod's command line: one file a verb. It talks to a service
+// through the public client; what needs the service's own rooms (serve, doctor) is
+// handed in, so that the client's verbs build where those do not.
+//
+// Standard output carries the answer, standard error progress and messages. Exit
+// codes are decided in exit.go alone.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/internal/config"
+)
+
+// Backend is what the command line takes from the rooms it does not know. A nil
+// function says that this build has no such part.
+type Backend struct {
+	// Serve runs the service until it is told to stop by a signal, which it handles
+	// itself.
+	Serve func(context.Context, config.Config, Streams) error
+	// Doctor looks at what serve would find.
+	Doctor func(context.Context, config.Config) ([]client.Finding, error)
+	// OpenAPI gives the description of the HTTP calls, as JSON.
+	OpenAPI func(version string) ([]byte, error)
+}
+
+// Streams are the three of a process.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Program is one call of the command line.
+type Program struct {
+	Version string
+	Backend Backend
+	Streams Streams
+	Environ []string // "NAME=value"
+	Dir     string   // the working directory, for relative paths
+
+	// For tests; nil asks the system.
+	Terminal func(io.Writer) (width int, ok bool)
+	Now      func() time.Time
+	Zone     *time.Location
+}
+
+// Run does what args (without the program's name) say and gives the exit code. The
+// context ends what waits, as Ctrl-C does.
+func (p Program) Run(ctx context.Context, args []string) int {
+	a := p.app(args)
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(p.Streams.In)
+	root.SetOut(p.Streams.Out)
+	root.SetErr(p.Streams.Err)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !a.started {
+		err = &usageError{message: err.Error()}
+	}
+	a.report(err)
+	return exitCode(err)
+}
+
+// app is what every verb needs.
+type app struct {
+	Program
+	args     []string
+	environ  map[string]string
+	out, err terminal
+	started  bool // flags and arguments were in order
+	url      string
+	output   string
+}
+
+func (p Program) app(args []string) *app {
+	a := &app{Program: p, args: args, environ: map[string]string{}}
+	for _, entry := range p.Environ {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			a.environ[name] = value
+		}
+	}
+	if a.Terminal == nil {
+		a.Terminal = systemTerminal
+	}
+	if a.Now == nil {
+		a.Now = time.Now
+	}
+	if a.Zone == nil {
+		a.Zone = time.Local
+	}
+	a.out, a.err = a.terminal(p.Streams.Out), a.terminal(p.Streams.Err)
+	return a
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kedrod",
+		Short:         "Kedro projects as a service: submit pipeline runs over HTTP, watch, cancel and find them",
+		Version:       a.Version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          a.noVerb,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate(a.versionLine() + "\n")
+	root.PersistentFlags().StringVar(&a.url, "url", "", "the service to call (default $KEDROD_URL, else http://127.0.0.1:8000)")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "text", "form of the answer: text or json")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if a.output != "text" && a.output != "json" {
+			return fmt.Errorf("-o must be text or json")
+		}
+		a.started = true
+		return nil
+	}
+	root.SetFlagErrorFunc(nearestFlag)
+	root.AddCommand(
+		a.serve(), a.doctor(), a.config(),
+		a.submit(), a.ps(), a.show(), a.logs(), a.cancel(),
+		a.pipelines(), a.projects(), a.workers(),
+		a.openapi(), a.version(),
+	)
+	root.AddCommand(laterVerbs()...)
+	return root
+}
+
+// noVerb refuses words that are no verb, with the nearest one.
+func (a *app) noVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	message := fmt.Sprintf("there is no verb %s", quote(args[0]))
+	if near := config.Nearest(args[0], names); near != "" {
+		message += "; kedrod " + near + " is the nearest"
+	}
+	return fmt.Errorf("%s. kedrod --help lists them", message)
+}
+
+// client makes a client for the service that is meant.
+func (a *app) client() (*client.Client, error) {
+	url := a.url
+	if url == "" {
+		url = a.environ["KEDROD_URL"]
+	}
+	if url == "" {
+		url = "http://127.0.0.1:8000"
+	}
+	key := a.environ["KEDROD_API_KEY"]
+	if path := a.environ["KEDROD_API_KEY_FILE"]; key == "" && path != "" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, usagef("KEDROD_API_KEY_FILE: the file can't be read: %v", err)
+		}
+		key = strings.TrimSpace(string(data))
+	}
+	c, err := client.New(url, client.Config{APIKey: key, UserAgent: "kedrod/" + a.Version})
+	if err != nil {
+		return nil, usagef("--url or KEDROD_URL: %v", err)
+	}
+	return c, nil
+}
+
+func (a *app) json() bool { return a.output == "json" }

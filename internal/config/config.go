@@ -1,0 +1,82 @@
+// Package config finds out what kedrod is set to: flags over environment over a file
+// over defaults. It knows where each value came from, refuses what it does not know,
+// and refuses by name what a later version brings. docs/settings.md is its outside.
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is what serve and doctor go by. Every path in it is absolute.
+type Config struct {
+	File           string // the file that was read; "": none
+	Listen         string // host:port as written; port 0 means any free one
+	DataDir        string // may not exist yet
+	Concurrency    int    // slots of this worker, at least 1
+	StopGrace      StopGrace
+	DrainTimeout   time.Duration
+	UnknownFields  string // Refuse or Ignore
+	InsecureNoAuth bool   // an address that others reach may be served without authentication
+	NoWorker       bool   // run no jobs here
+	Projects       []Project
+	Log            Log
+
+	values []Value
+}
+
+// What UnknownFields may be: refuse fields of a submission that do not exist, or
+// ignore them.
+const (
+	Refuse = "refuse"
+	Ignore = "ignore"
+)
+
+// StopGrace is how a run is ended: INT, then TERM after Int, then KILL after Term more.
+type StopGrace struct {
+	Int  time.Duration
+	Term time.Duration
+}
+
+// What Project.RunEnv may be: a run gets the service's own environment less
+// everything of ours, or only a short list of names.
+const (
+	Inherit = "inherit"
+	Strict  = "strict"
+)
+
+// Project is one Kedro project to serve.
+type Project struct {
+	Name            string            // "": the project's own
+	Path            string            // the project's folder, or one below it when Implied
+	Implied         bool              // nobody named a project: Path is the working directory
+	Python          string            // "": to be found; a bare name is looked up in PATH
+	RunEnv          string            // Inherit or Strict
+	PassEnv         []string          // names that reach a run in both modes, if they are set
+	Env             map[string]string // set for every run; may hold secrets
+	Timeout         time.Duration     // of an attempt; 0: the general default
+	DynamicRegistry bool              // names of pipelines are never refused
+}
+
+// Log is how kedrod writes its own log, on standard error.
+type Log struct {
+	Level  slog.Level
+	Format string // "auto" (text on a terminal, else JSON), "text" or "json"
+}
+
+// Warning is something in the settings that has no effect and was likely meant to.
+type Warning struct {
+	Name    string // of the variable
+	Message string
+}
+
+// Value is one setting in force, for people.
+type Value struct {
+	Key    string `json:"key"`    // as in the file, dotted: "stop_grace.int"
+	Value  string `json:"value"`  // "***" in place of a secret
+	Source string `json:"source"` // "flag --listen", "environment KEDROD_LISTEN", "file PATH", "default"
+}
+
+// Values lists every setting that is in force and where it is from, in the order of
+// the documentation.
+func (c Config) Values() []Value { return c.values }

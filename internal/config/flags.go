@@ -1,0 +1,71 @@
+package config
+
+import (
+	"github.com/spf13/pflag"
+)
+
+// text is a flag's value as it was written; its check comes with the other layers'.
+type text struct {
+	value string
+	kind  string
+}
+
+func (t *text) String() string     { return t.value }
+func (t *text) Set(s string) error { t.value = s; return nil }
+func (t *text) Type() string       { return t.kind }
+
+// AddFlags adds a flag for every setting that has one. Flags of settings that a later
+// version brings are hidden, and known so that they are refused by name.
+func AddFlags(flags *pflag.FlagSet) {
+	flags.String("config", "", "settings file (default: the first of ./kedrod.yaml, $XDG_CONFIG_HOME/kedrod/kedrod.yaml, /etc/kedrod/kedrod.yaml)")
+	for _, s := range projectFlags() {
+		switch s.flag {
+		case "project":
+			flags.StringArray(s.flag, nil, s.usage)
+		case "pass-env":
+			flags.StringSlice(s.flag, nil, s.usage)
+		default:
+			flags.String(s.flag, "", s.usage)
+		}
+	}
+	for _, s := range settings() {
+		usage := s.usage
+		if s.fallback != "" && !s.boolean {
+			usage += " (default " + s.fallback + ")"
+		}
+		flag := flags.VarPF(&text{kind: "text"}, s.flag, "", usage)
+		if s.boolean {
+			flag.Value.(*text).kind = "bool"
+			flag.NoOptDefVal = "true"
+		}
+		flag.Hidden = s.later
+	}
+}
+
+// flagText gives a flag's value where it was given.
+func flagText(flags *pflag.FlagSet, name string) (string, bool) {
+	if flags == nil {
+		return "", false
+	}
+	f := flags.Lookup(name)
+	if f == nil || !f.Changed {
+		return "", false
+	}
+	return f.Value.String(), true
+}
+
+// flagList gives the values of a flag that may be given several times.
+func flagList(flags *pflag.FlagSet, name string) []string {
+	if flags == nil {
+		return nil
+	}
+	f := flags.Lookup(name)
+	if f == nil || !f.Changed {
+		return nil
+	}
+	list, ok := f.Value.(pflag.SliceValue)
+	if !ok {
+		return nil
+	}
+	return list.GetSlice()
+}

@@ -1,0 +1,166 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setting is one setting outside of a project: its name in the file, its flag, and
+// how its text is read.
+type setting struct {
+	key      string // in the file, dotted
+	flag     string
+	usage    string
+	fallback string             // the default as text; "" none
+	boolean  bool               // the flag needs no value
+	secret   bool               // has a _FILE form, is never printed
+	check    func(string) error // what is wrong with a text, as a sentence's end
+	later    bool               // of a later version: refused unless it is the default
+}
+
+// env is the name of the setting's variable.
+func (s setting) env() string {
+	return "KEDROD_" + strings.ToUpper(strings.ReplaceAll(s.flag, "-", "_"))
+}
+
+// settings lists all of them, in the order of the documentation.
+func settings() []setting {
+	return []setting{
+		{key: "listen", flag: "listen", usage: "address to listen on, HOST:PORT", fallback: "127.0.0.1:8000", check: isAddress},
+		{key: "data_dir", flag: "data-dir", usage: "folder that holds jobs, logs and caches (default $XDG_STATE_HOME/kedrod)", check: isText},
+		{key: "concurrency", flag: "concurrency", usage: "how many runs at once", fallback: strconv.Itoa(min(runtime.NumCPU(), 4)), check: isCount},
+		{key: "stop_grace.int", flag: "stop-grace-int", usage: "how long a run has after SIGINT before SIGTERM", fallback: "5s", check: isDuration},
+		{key: "stop_grace.term", flag: "stop-grace-term", usage: "how long a run has after SIGTERM before SIGKILL", fallback: "3s", check: isDuration},
+		{key: "drain_timeout", flag: "drain-timeout", usage: "how long runs may go on after the first signal to stop", fallback: "20s", check: isDuration},
+		{key: "unknown_fields", flag: "unknown-fields", usage: "what becomes of unknown fields in a request: refuse or ignore", fallback: Refuse, check: oneOf(Refuse, Ignore)},
+		{key: "insecure_no_auth", flag: "insecure-no-auth", usage: "serve an address that others can reach without authentication", fallback: "false", boolean: true, check: isBool},
+		{key: "no_worker", flag: "no-worker", usage: "run no jobs here", fallback: "false", boolean: true, check: isBool},
+		{key: "log.level", flag: "log-level", usage: "debug, info, warn or error", fallback: "info", check: isLevel},
+		{key: "log.format", flag: "log-format", usage: "auto (text on a terminal, else JSON), text or json", fallback: "auto", check: oneOf("auto", "text", "json")},
+
+		{key: "database_url", flag: "database-url", later: true, secret: true, check: isText},
+		{key: "worker_labels", flag: "worker-labels", later: true, check: isText},
+		{key: "lease", flag: "lease", later: true, fallback: "15s", check: isDuration},
+		{key: "retention.jobs", flag: "retention-jobs", later: true, check: isDuration},
+		{key: "retention.logs", flag: "retention-logs", later: true, check: isDuration},
+		{key: "retention.log_size", flag: "retention-log-size", later: true, check: isSize},
+		{key: "log.file", flag: "log-file", later: true, check: isText},
+		{key: "projects.warm", flag: "warm", later: true, fallback: "off", check: oneOf("auto", "on", "off")},
+		{key: "cors_origin", flag: "cors-origin", later: true, check: isText},
+		{key: "metrics_public", flag: "metrics-public", later: true, fallback: "false", boolean: true, check: isBool},
+		{key: "webhook_allow_private", flag: "webhook-allow-private", later: true, fallback: "false", boolean: true, check: isBool},
+		{key: "celery_broker", flag: "celery-broker", later: true, secret: true, check: isText},
+		{key: "celery_backend", flag: "celery-backend", later: true, secret: true, check: isText},
+	}
+}
+
+// projectFlags are the flags, and variables, that speak of projects.
+func projectFlags() []setting {
+	return []setting{
+		{key: "projects", flag: "project", usage: "folder of a Kedro project; may be given several times (default: the project around the working directory)"},
+		{key: "python", flag: "python", usage: "Python interpreter of the projects"},
+		{key: "pass_env", flag: "pass-env", usage: "names of variables that runs get whatever run_env says, as A,B"},
+	}
+}
+
+// sameAsDefault reports whether a later setting is set to what holds anyway.
+func (s setting) sameAsDefault(text string) bool {
+	if text == s.fallback {
+		return true
+	}
+	a, errA := ParseDuration(text)
+	b, errB := ParseDuration(s.fallback)
+	if errA == nil && errB == nil {
+		return a == b
+	}
+	on, err := parseBool(text)
+	return err == nil && s.boolean && !on
+}
+
+func isText(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return fmt.Errorf("must not be blank")
+	}
+	if strings.ContainsRune(text, 0) {
+		return fmt.Errorf("must not contain a NUL byte")
+	}
+	return nil
+}
+
+func isCount(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1024 {
+		return fmt.Errorf("must be a whole number from 1 to 1024")
+	}
+	return nil
+}
+
+func isBool(text string) error {
+	_, err := parseBool(text)
+	return err
+}
+
+func parseBool(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "1", "yes", "on":
+		return true, nil
+	case "false", "0", "no", "off":
+		return false, nil
+	}
+	return false, fmt.Errorf("must be true or false")
+}
+
+func isDuration(text string) error {
+	_, err := ParseDuration(text)
+	return err
+}
+
+func isSize(text string) error {
+	_, err := ParseSize(text)
+	return err
+}
+
+func isLevel(text string) error {
+	_, err := parseLevel(text)
+	return err
+}
+
+func parseLevel(text string) (slog.Level, error) {
+	var level slog.Level
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, strings.ToLower(text)) || level.UnmarshalText([]byte(text)) != nil {
+		return 0, fmt.Errorf("must be debug, info, warn or error")
+	}
+	return level, nil
+}
+
+func oneOf(words ...string) func(string) error {
+	return func(text string) error {
+		if slices.Contains(words, text) {
+			return nil
+		}
+		return fmt.Errorf("must be %s or %s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
+	}
+}
+
+func isAddress(text string) error {
+	if strings.HasPrefix(text, "unix:") || strings.HasPrefix(text, "/") {
+		return fmt.Errorf("unix sockets are not supported: give HOST:PORT")
+	}
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return fmt.Errorf("must be HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000")
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("the port must be a number from 0 to 65535")
+	}
+	return nil
+}
+
+// maxDuration bounds every duration: ten years.
+const maxDuration = 10 * 366 * 24 * time.Hour
