@@ -4,6 +4,5 @@ package main
 
 import "github.com/kedrod/kedrod/internal/cli"
 
-// backend is empty here: the service runs on Linux and macOS, the client's verbs
-// everywhere.
-func backend(string) cli.Backend { return cli.Backend{} }
+// backend is empty here: this system has the client's verbs only.
+func backend() cli.Backend { return cli.Backend{} }

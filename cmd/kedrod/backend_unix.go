@@ -2,7 +2,29 @@
 
 package main
 
-import "github.com/kedrod/kedrod/internal/cli"
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
 
-// backend wires the service into the command line.
-func backend(string) cli.Backend { return cli.Backend{} }
+	"github.com/kedrod/kedrod/internal/app"
+	"github.com/kedrod/kedrod/internal/cli"
+	"github.com/kedrod/kedrod/internal/config"
+)
+
+// backend is the service itself.
+func backend() cli.Backend {
+	return cli.Backend{
+		Serve: func(ctx context.Context, cfg config.Config, streams cli.Streams) error {
+			signals := make(chan os.Signal, 2)
+			signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+			defer signal.Stop(signals)
+			return app.Serve(ctx, cfg, app.Process{
+				Version: version, Environ: os.Environ(), Out: streams.Out, Err: streams.Err, Signals: signals,
+			})
+		},
+		Doctor:  app.Doctor,
+		OpenAPI: app.OpenAPI,
+	}
+}

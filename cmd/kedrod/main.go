@@ -1,4 +1,4 @@
-// Command kedrod serves Kedro projects over HTTP, and calls such a service.
+// Command kedrod runs the pipelines of a Kedro project as a service.
 package main
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/kedrod/kedrod/internal/cli"
 )
 
-// version is stamped in by -ldflags "-X main.version=…".
+// version is stamped by the build (-ldflags "-X main.version=…").
 var version = "dev"
 
 func main() {
@@ -16,11 +16,9 @@ func main() {
 	if err != nil {
 		dir = "."
 	}
-	os.Exit(cli.Program{
-		Version: version,
-		Backend: backend(version),
+	p := cli.Program{
+		Version: version, Backend: backend(), Environ: os.Environ(), Dir: dir,
 		Streams: cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr},
-		Environ: os.Environ(),
-		Dir:     dir,
-	}.Run(context.Background(), os.Args[1:]))
+	}
+	os.Exit(p.Run(context.Background(), os.Args[1:]))
 }

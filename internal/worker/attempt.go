@@ -106,7 +106,7 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	if a.j.CancelRequestedAt != nil || a.ending() == endCancel {
 		return a.unstarted(job.Outcome{Status: job.Cancelled}), reported
 	}
-	registry := project.Registry()
+	registry, _ := project.Catalog.Snapshot()
 	if err := a.dir.Make(); err != nil {
 		return a.machine(err)
 	}

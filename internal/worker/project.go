@@ -15,8 +15,13 @@ import (
 	"github.com/kedrod/kedrod/internal/rundir"
 )
 
-// Project is what a worker needs of a Kedro project to run its pipelines. Registry
-// must answer at once; it is asked before each run.
+// Catalog tells what is known of the project; it answers at once.
+type Catalog interface {
+	Snapshot() (r kedro.Registry, known bool)
+	FullRegistry() bool
+}
+
+// Project is what a worker needs of a Kedro project to run its pipelines.
 type Project struct {
 	Name          string
 	Path          string
@@ -25,7 +30,7 @@ type Project struct {
 	Environ       []string // the service's own
 	HookDir       string
 	PycachePrefix string // "" where the project's own compiled files can be written
-	Registry      func() kedro.Registry
+	Catalog       Catalog
 
 	mu   sync.Mutex
 	last time.Time // when a run was last let go
@@ -66,7 +71,7 @@ func (p *Project) prepare(j *job.Job, dir rundir.Dir, r *kedro.Registry) (execut
 	}
 	env, err := kedro.Environment(p.Environ, p.Policy, kedro.RunEnv{
 		JobID: j.ID, Attempt: j.Attempt, RunDir: dir.Path, HookDir: p.HookDir, EventsPath: dir.Events(), LogEvents: true,
-		FullRegistry: r.NeedsFull(), PycachePrefix: p.PycachePrefix,
+		FullRegistry: p.Catalog.FullRegistry(), PycachePrefix: p.PycachePrefix,
 	})
 	if err != nil {
 		return executor.Spec{}, err

@@ -45,7 +45,7 @@ type Options struct {
 	Self     store.Worker // its id, host, version and slots; the rest is filled in
 	Store    Store
 	Starter  Starter
-	Projects []Project
+	Projects []*Project
 	Runs     rundir.Root
 	Grace    executor.Grace // from a cancel or timeout to SIGKILL
 	Drain    time.Duration  // how long Run waits for its runs when it is to stop
@@ -75,7 +75,7 @@ func New(o Options) *Worker {
 		freed: make(chan struct{}, 1), kill: make(chan struct{}), active: map[string]*attempt{},
 	}
 	for i := range o.Projects {
-		w.projects[o.Projects[i].Name] = &o.Projects[i]
+		w.projects[o.Projects[i].Name] = o.Projects[i]
 		w.names = append(w.names, o.Projects[i].Name)
 	}
 	return w

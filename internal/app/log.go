@@ -1,0 +1,24 @@
+package app
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/kedrod/kedrod/internal/config"
+)
+
+// newLogger writes text for a person at a terminal and JSON for everything else.
+func newLogger(w io.Writer, c config.Log) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.Level}
+	text := c.Format == "text"
+	if f, ok := w.(*os.File); ok && c.Format == "auto" {
+		text = term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor fits
+	}
+	if text {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}

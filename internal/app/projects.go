@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kedrod/kedrod/internal/config"
+	"github.com/kedrod/kedrod/internal/executor"
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/rundir"
+	"github.com/kedrod/kedrod/internal/service"
+	"github.com/kedrod/kedrod/internal/worker"
+)
+
+// foundProject is a project of the settings as it was found on disk.
+type foundProject struct {
+	settings config.Project
+	project  kedro.Project
+	python   kedro.Python
+	policy   kedro.EnvPolicy
+}
+
+// findProjects looks for every project of the settings and its interpreter. Errors
+// say what to do.
+func findProjects(cfg config.Config, environ []string) ([]foundProject, error) {
+	if len(cfg.Projects) == 0 {
+		return nil, fault.New(fault.Invalid, "no project to serve: name one with --project PATH, in KEDRO_PROJECT_PATH, or in the file's projects")
+	}
+	var found []foundProject
+	names := map[string]string{}
+	for i := range cfg.Projects {
+		f, err := findProject(cfg.Projects[i], environ)
+		if err != nil {
+			return nil, err
+		}
+		if other, twice := names[f.project.Name]; twice {
+			return nil, fault.Newf(fault.Invalid, "two projects have the name %s (%s and %s): give one another name in the file's projects", f.project.Name, other, f.project.Path)
+		}
+		names[f.project.Name] = f.project.Path
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+func findProject(settings config.Project, environ []string) (foundProject, error) {
+	path := settings.Path
+	if settings.Implied {
+		path = "" // the working directory or a folder above it
+	}
+	project, err := kedro.FindProject(path)
+	if err != nil {
+		return foundProject{}, err
+	}
+	if settings.Name != "" {
+		project.Name = settings.Name
+	}
+	python, err := kedro.FindPython(settings.Python, project.Path, environ)
+	if err != nil {
+		return foundProject{}, err
+	}
+	policy := kedro.EnvPolicy{Strict: settings.RunEnv == config.Strict, PassEnv: settings.PassEnv, Env: settings.Env}
+	return foundProject{settings: settings, project: project, python: python, policy: policy}, nil
+}
+
+// servedProject is a project with everything that runs need.
+type servedProject struct {
+	foundProject
+	catalog *kedro.Catalog
+	environ []string
+	hookDir string
+	pycache string
+}
+
+// projectSet is all that are served, in the order of the settings.
+type projectSet struct{ all []servedProject }
+
+// makeProjects unpacks our Python helpers and makes a catalog for each project.
+func makeProjects(cfg config.Config, found []foundProject, exec *executor.Executor, environ []string, log *slog.Logger) (*projectSet, error) {
+	helpers, err := kedro.UnpackHelpers(cfg.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("start: %w", err)
+	}
+	set := &projectSet{}
+	for _, f := range found {
+		cache := filepath.Join(cfg.DataDir, "cache", rundir.Name(f.project.Name))
+		if err := os.MkdirAll(cache, 0o700); err != nil {
+			return nil, fault.Wrap(err, fault.Unavailable, "can't write in the data folder "+cfg.DataDir)
+		}
+		p := servedProject{foundProject: f, environ: environ, hookDir: helpers.HookDir, pycache: kedro.PycachePrefix(f.project, cache)}
+		p.catalog = kedro.NewCatalog(kedro.CatalogOptions{
+			Inspector: inspector(f, helpers, exec, environ, p.pycache, cache), CacheDir: cache, Dynamic: f.settings.DynamicRegistry, Log: log,
+		})
+		set.all = append(set.all, p)
+	}
+	return set, nil
+}
+
+func inspector(f foundProject, h kedro.Helpers, exec *executor.Executor, environ []string, pycache, temp string) kedro.Inspector {
+	return kedro.Inspector{
+		Project: f.project, Python: f.python, Helpers: h, Runner: helperRunner{exec}, TempDir: temp,
+		Env: func() ([]string, error) { return kedro.HelperEnvironment(environ, f.policy, pycache) },
+	}
+}
+
+// helperRunner lets the Kedro side start its helpers through the executor's door.
+type helperRunner struct{ exec *executor.Executor }
+
+// Output runs one helper.
+func (r helperRunner) Output(ctx context.Context, c kedro.Command) (kedro.Result, error) {
+	res, err := r.exec.Output(ctx, executor.Command{Argv: c.Argv, Dir: c.Dir, Env: c.Env, Limit: c.Limit})
+	return kedro.Result{Stdout: res.Stdout, Stderr: res.Stderr, ExitCode: res.ExitCode}, err
+}
+
+func (s *projectSet) catalogs() []*kedro.Catalog {
+	out := make([]*kedro.Catalog, len(s.all))
+	for i := range s.all {
+		out[i] = s.all[i].catalog
+	}
+	return out
+}
+
+func (s *projectSet) forWorker() []*worker.Project {
+	out := make([]*worker.Project, len(s.all))
+	for i := range s.all {
+		p := &s.all[i]
+		out[i] = &worker.Project{
+			Name: p.project.Name, Path: p.project.Path, Python: p.python.Path, Policy: p.policy, Environ: p.environ,
+			HookDir: p.hookDir, PycachePrefix: p.pycache, Catalog: p.catalog,
+		}
+	}
+	return out
+}
+
+func (s *projectSet) forService() []service.Project {
+	out := make([]service.Project, len(s.all))
+	for i := range s.all {
+		p := &s.all[i]
+		out[i] = service.Project{
+			Name: p.project.Name, Path: p.project.Path, Python: p.python.Path, Timeout: p.settings.Timeout,
+			Dynamic: p.settings.DynamicRegistry, Catalog: p.catalog,
+		}
+	}
+	return out
+}
+
+// describe says in a few words what was found.
+func (s *projectSet) describe() string {
+	var parts []string
+	for i := range s.all {
+		p := &s.all[i]
+		parts = append(parts, fmt.Sprintf("project %s in %s with %s (%s)", p.project.Name, p.project.Path, p.python.Path, p.python.Origin))
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,257 @@
+// Package app puts the rooms together: it is the only one that sees them all. It
+// starts what `kedrod serve` is made of, in an order in which each part finds what
+// it needs, and stops it in reverse.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kedrod/kedrod/internal/config"
+	"github.com/kedrod/kedrod/internal/executor"
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/httpapi"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/rundir"
+	"github.com/kedrod/kedrod/internal/service"
+	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/sqlite"
+	"github.com/kedrod/kedrod/internal/worker"
+)
+
+// Process is what the service has of the process it runs in.
+type Process struct {
+	Version string
+	Environ []string         // as os.Environ
+	Out     io.Writer        // one line: what was found, and where it listens
+	Err     io.Writer        // kedrod's own log
+	Signals <-chan os.Signal // SIGINT, SIGTERM: the first drains, the second stops at once
+}
+
+// Serve runs the API and a worker over SQLite until a signal comes or ctx ends. It
+// returns nil after an orderly stop. Errors at the start say what to do.
+func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
+	log := newLogger(p.Err, cfg.Log)
+	folder, err := openFolder(ctx, cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.close()) }()
+	found, err := findProjects(cfg, p.Environ)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }() // closed by the server too
+	db, err := sqlite.Open(ctx, filepath.Join(cfg.DataDir, "jobs.db"), sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	self, err := identity(cfg, p.Version)
+	if err != nil {
+		return err
+	}
+	exec, err := executor.New(ctx, executor.Options{WorkerID: self.ID, Log: log})
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	defer func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		err = errors.Join(err, exec.Close(bounded))
+	}()
+	projects, err := makeProjects(cfg, found, exec, p.Environ, log)
+	if err != nil {
+		return err
+	}
+	runs := rundir.New(filepath.Join(cfg.DataDir, "runs"))
+	w := worker.New(worker.Options{
+		Self: self, Store: db, Starter: exec, Projects: projects.forWorker(), Runs: runs,
+		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout, Log: log,
+	})
+	if err := settle(ctx, db, w, log); err != nil {
+		return err
+	}
+	svc := service.New(service.Options{
+		Store: db, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
+		Worker: !cfg.NoWorker, Now: time.Now, Log: log,
+	})
+	s := &server{cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
+	return s.run(ctx)
+}
+
+// identity is this worker's row: a new id for each start.
+func identity(cfg config.Config, version string) (store.Worker, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.Worker{}, fmt.Errorf("make the worker's id: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return store.Worker{
+		ID: id.String(), Host: host, PID: os.Getpid(), Version: version, Slots: cfg.Concurrency, StartedAt: job.Truncate(time.Now()),
+	}, nil
+}
+
+// settle ends what the last process on this folder left, and puts its jobs in order.
+// The folder's lock says that it is dead.
+func settle(ctx context.Context, db *sqlite.Store, w *worker.Worker, log *slog.Logger) error {
+	workers, err := db.Workers(ctx, time.Now())
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	for _, left := range workers {
+		bounded, cancel := context.WithTimeout(ctx, time.Minute)
+		err := executor.KillLeftovers(bounded, left.ID)
+		cancel()
+		var stuck *executor.StuckError
+		if errors.As(err, &stuck) {
+			return fault.Newf(fault.Unavailable, "processes of the last service on this folder can't be killed (pids %v), and their jobs would run twice: end them, then start again", stuck.PIDs)
+		}
+		if err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		log.Debug("nothing of the last worker is left", "worker", left.ID)
+	}
+	return w.Recover(ctx)
+}
+
+// server is what runs after everything is made.
+type server struct {
+	cfg      config.Config
+	process  Process
+	log      *slog.Logger
+	worker   *worker.Worker
+	projects *projectSet
+	listener net.Listener
+	service  *service.Service
+}
+
+// run serves until told to stop: the worker drains first, while clients can still
+// ask; then the API ends.
+func (s *server) run(ctx context.Context) error {
+	streams, endStreams := context.WithCancel(ctx)
+	defer endStreams()
+	web := &http.Server{
+		Handler: httpapi.New(httpapi.Options{
+			Service: s.service, Version: s.process.Version, IgnoreUnknownFields: s.cfg.UnknownFields == config.Ignore,
+			Log: s.log, Done: streams.Done(), AllowedHosts: allowedHosts(s.cfg.Listen),
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	draining, drain := context.WithCancel(ctx)
+	defer drain()
+	background, endBackground := context.WithCancel(ctx)
+	defer endBackground()
+
+	group, failed := errgroup.WithContext(background)
+	group.Go(func() error {
+		if err := web.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	for _, c := range s.projects.catalogs() {
+		group.Go(func() error { return c.Run(background) })
+	}
+	group.Go(func() error { s.signals(failed, drain); return nil })
+	if _, err := fmt.Fprintln(s.process.Out, s.greeting()); err != nil {
+		s.log.Warn("the line about the address could not be printed", "error", err)
+	}
+	s.log.Info("kedrod serves", "address", "http://"+s.listener.Addr().String(), "version", s.process.Version, "data_dir", s.cfg.DataDir,
+		"slots", s.cfg.Concurrency)
+
+	workerErr := s.work(draining, failed)
+	endStreams()
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	if err := web.Shutdown(bounded); err != nil {
+		_ = web.Close() // who is still connected after 3 s is cut off
+	}
+	endBackground()
+	err := group.Wait()
+	s.log.Info("kedrod has stopped")
+	return errors.Join(workerErr, err)
+}
+
+// work runs the worker, or waits, until draining or failed ends.
+func (s *server) work(draining, failed context.Context) error {
+	either, cancel := context.WithCancel(draining)
+	defer cancel()
+	stop := context.AfterFunc(failed, cancel)
+	defer stop()
+	if s.cfg.NoWorker {
+		<-either.Done()
+		return nil
+	}
+	return s.worker.Run(either)
+}
+
+// signals drains at the first signal and ends the runs at the second.
+func (s *server) signals(ctx context.Context, drain context.CancelFunc) {
+	select {
+	case sig := <-s.process.Signals:
+		s.log.Info("stopping: no new job is started; a second signal ends the runs at once", "signal", sig.String())
+		drain()
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case sig := <-s.process.Signals:
+		s.log.Warn("stopping at once", "signal", sig.String())
+		s.worker.Kill()
+	case <-ctx.Done():
+	}
+}
+
+func (s *server) greeting() string {
+	line := "kedrod listens on http://" + s.listener.Addr().String() + " and runs " + s.projects.describe()
+	if s.cfg.NoWorker {
+		line += " (no worker here)"
+	}
+	return line
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "can't listen on "+address+": another program may have it; choose another with --listen HOST:PORT")
+	}
+	return l, nil
+}
+
+// allowedHosts keeps a page in somebody's browser from reaching a loopback service
+// under a name of its own (DNS rebinding). nil: any.
+func allowedHosts(address string) []string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil
+	}
+	if ip := net.ParseIP(host); strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback()) {
+		return []string{"localhost", "127.0.0.1", "::1", host}
+	}
+	return nil
+}
