@@ -57,7 +57,7 @@ long_files() {
 # Which registry packages come from, and where a checkout lies, are each machine's own affair.
 no_places() {
 	local places='pypi[.]org|pythonhosted[.]org|npmjs[.](org|com)|proxy[.]golang[.]org|sum[.]golang[.]org|deb[.]debian[.]org'
-	places+='|(^|[^[:alnum:]_./-])/(work|root|home/[a-z]+)/|/tmp/k/'
+	places+='|(^|[^[:alnum:]_./-])/(work|root|home/[a-z]+)/|/tmp/[k]/'
 	! files | xargs -r grep -nIE "$places"
 }
 
