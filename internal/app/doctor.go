@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -157,7 +158,12 @@ func (f *findings) variables(p foundProject, environ []string) {
 	}
 }
 
+// system tells what is missing elsewhere than on Linux; the limits of Linux itself
+// stand in the documentation.
 func (f *findings) system() {
+	if runtime.GOOS == "linux" {
+		return
+	}
 	for _, limit := range executor.Limits() {
 		f.add(levelWarning, "system", limit, "for work that matters run kedrod on Linux")
 	}

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"os"
 
-	"golang.org/x/term"
+	"github.com/mattn/go-isatty"
 
 	"github.com/kedrod/kedrod/internal/config"
 )
@@ -15,7 +15,7 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.Level}
 	text := c.Format == "text"
 	if f, ok := w.(*os.File); ok && c.Format == "auto" {
-		text = term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor fits
+		text = isatty.IsTerminal(f.Fd())
 	}
 	if text {
 		return slog.New(slog.NewTextHandler(w, options))
