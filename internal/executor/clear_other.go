@@ -12,7 +12,7 @@ func (r *Run) clear() []int {
 	pause := time.Millisecond
 	for {
 		// A group of zombies, such as the leader which is not reaped yet, answers EPERM here.
-		if err := syscall.Kill(-r.child.pid, syscall.SIGKILL); err != nil {
+		if err := r.exec.signal(-r.child.pid, syscall.SIGKILL); err != nil {
 			return nil
 		}
 		r.armStuck()

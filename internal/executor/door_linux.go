@@ -23,6 +23,7 @@ type reaper struct {
 	signals chan os.Signal
 	quit    chan struct{}
 	gone    chan struct{}
+	session int  // this process's own
 	noFiles bool // the kernel has no children files
 }
 
@@ -31,6 +32,11 @@ func startReaper(d *door, log *slog.Logger) (*reaper, error) {
 		return nil, fmt.Errorf("become the parent of orphans (PR_SET_CHILD_SUBREAPER): %w", err)
 	}
 	r := &reaper{door: d, log: log, signals: make(chan os.Signal, 1), quit: make(chan struct{}), gone: make(chan struct{})}
+	session, err := unix.Getsid(0)
+	if err != nil {
+		return nil, fmt.Errorf("find our session: %w", err)
+	}
+	r.session = session
 	if _, err := proc.Children(); err != nil {
 		r.noFiles = true
 	}
@@ -75,6 +81,9 @@ func (r *reaper) reap(all bool) {
 		if _, own := r.door.own.Load(pid); own {
 			continue
 		}
+		if p, err := proc.Stat(pid); err != nil || p.Session == r.session {
+			continue // gone, or not a run's: those left our session, and nothing can come back to it
+		}
 		if got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err == nil && got == pid {
 			r.door.mu.Lock()
 			delete(r.door.orphans, pid)
@@ -116,7 +125,7 @@ func (d *door) strays(r *Run) []proc.Process {
 	var found []proc.Process
 	for _, pid := range pids {
 		p, err := proc.Stat(pid)
-		if err != nil || !p.Alive() || p.PPID != os.Getpid() {
+		if err != nil || !p.Alive() || p.PPID != os.Getpid() || p.Session == reaper.session {
 			continue
 		}
 		if d.owns(r, p, d.markerOf(p), onlyRuns) {

@@ -8,8 +8,8 @@
 //
 // A guard process (package guard) kills the runs if this process dies. No run is started without one.
 //
-// Because orphans are reaped here, a program that uses this package must not start children in any other way (os/exec): their exit status would
-// be taken away. Limits tells what is missing on other systems than Linux.
+// A child that something else in the program starts (os/exec) is left alone as long as it stays in our session, which runs have left. What such a
+// child leaves behind is adopted and reaped by nobody, so start children here. Limits tells what is missing on other systems than Linux.
 package executor
 
 import (
@@ -21,9 +21,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/executor/guard"
+	"github.com/kedrod/kedrod/internal/executor/proc"
 )
 
 // ErrClosed is what Start and Output return once Close was called.
@@ -51,7 +53,9 @@ type Executor struct {
 	oom     oomCounter
 	door    *door
 	guard   *guardLink
-	helpers atomic.Uint64 // numbers the helper processes
+	signal  func(pid int, sig syscall.Signal) error        // to a group, if negative; syscall.Kill but in tests
+	killOne func(p proc.Process, sig syscall.Signal) error // proc.Kill but in tests
+	helpers atomic.Uint64                                  // numbers the helper processes
 
 	mu     sync.Mutex
 	closed bool
@@ -90,7 +94,10 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Executor{opts: opts, log: opts.Log, null: null, nice: niceFor(opts.Nice), oom: openOOMCounter(), live: map[*Run]struct{}{}}
+	e := &Executor{
+		opts: opts, log: opts.Log, null: null, nice: niceFor(opts.Nice), oom: openOOMCounter(),
+		signal: syscall.Kill, killOne: proc.Kill, live: map[*Run]struct{}{},
+	}
 	if err := closeInheritedOnExec(); err != nil {
 		_ = null.Close()
 		return nil, fmt.Errorf("keep inherited descriptors out of runs: %w", err)

@@ -29,7 +29,7 @@ func (e *StuckError) Error() string {
 // Stop ends the run and waits until its last process is gone: SIGINT to its group, SIGTERM after grace.Int, SIGKILL after grace.Term more, then
 // SIGKILL to all that is left anywhere. If ctx ends, the rest of the grace is skipped and Stop returns ctx's error without waiting further; the
 // killing goes on and Done tells its end. It returns a *StuckError if something lives on after Options.StuckAfter; Done stays open until that is
-// gone too. Several calls may overlap; the least patient one wins. On a run that has ended it returns nil.
+// gone too, and further calls signal again and return the error at once. Several calls may overlap; the least patient one wins. On a run that has ended it returns nil.
 func (r *Run) Stop(ctx context.Context, grace Grace) error {
 	if r.isDone() {
 		return nil
@@ -100,7 +100,7 @@ func (r *Run) signalGroup(sig syscall.Signal) bool {
 		return false
 	}
 	// Darwin answers EPERM for a group of zombies only. Both errors mean that nobody is left to be signalled.
-	if err := syscall.Kill(-r.child.pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EPERM) {
+	if err := r.exec.signal(-r.child.pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EPERM) {
 		r.exec.log.Warn("a signal to a run's process group failed", "run", r.id, "signal", sig.String(), "error", err)
 	}
 	return true
@@ -123,7 +123,7 @@ func (r *Run) killEach(found []proc.Process) {
 		if p.PID == r.child.pid || !p.Alive() {
 			continue
 		}
-		if err := proc.Kill(p, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := r.exec.killOne(p, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			r.exec.log.Warn("a process of a run can't be killed", "run", r.id, "pid", p.PID, "error", err)
 		}
 	}

@@ -63,8 +63,8 @@ func listen(s *state, wake time.Duration) {
 	}
 }
 
-// killAll kills the registered groups at once, then everything that the process table shows to be the worker's, until it has looked often enough
-// and the last look found nothing. It gives up on what SIGKILL does not end after a minute.
+// killAll kills the registered groups and everything that the process table shows to be the worker's, until so many looks in a row have found
+// nothing alive. It gives up on what SIGKILL does not end after a minute.
 func killAll(s *state, worker string) int {
 	killed := map[proc.Process]bool{}
 	for group, start := range s.groups {
@@ -73,7 +73,7 @@ func killAll(s *state, worker string) int {
 			delete(s.groups, group)
 		}
 	}
-	// Before anything is killed, while parents still hold their children together.
+	// The first look comes before the first kill, while parents still hold their children together.
 	want := proc.Wanted{
 		Groups: s.groups,
 		Marker: proc.Marker{Entry: MarkerKey + "=" + worker + "/", Prefix: true},
@@ -81,16 +81,12 @@ func killAll(s *state, worker string) int {
 		Except: os.Getpid(),
 	}
 	deadline := time.Now().Add(time.Minute)
-	for look := 0; look < scans; look++ {
-		found, err := proc.Find(want)
-		if err != nil {
-			say("cannot read the process table: " + err.Error())
-		}
-		if look == 0 {
-			for group := range s.groups {
-				_ = unix.Kill(-group, syscall.SIGKILL)
-			}
-		}
+	found := look(want)
+	for group := range s.groups {
+		_ = unix.Kill(-group, syscall.SIGKILL)
+	}
+	for empty := 0; empty < scans; found = look(want) {
+		empty++
 		for _, p := range found {
 			if !p.Alive() {
 				continue
@@ -99,12 +95,20 @@ func killAll(s *state, worker string) int {
 			_ = proc.Kill(p, syscall.SIGKILL)
 			killed[key(p)] = true
 			if time.Now().Before(deadline) {
-				look = 0 // three looks without a living process
+				empty = 0
 			}
 		}
 		time.Sleep(pause)
 	}
 	return len(killed)
+}
+
+func look(want proc.Wanted) []proc.Process {
+	found, err := proc.Find(want)
+	if err != nil {
+		say("cannot read the process table: " + err.Error())
+	}
+	return found
 }
 
 // key leaves out what changes in a process's life.

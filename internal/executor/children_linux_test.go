@@ -1,0 +1,69 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/executor/guard"
+)
+
+// childMain is what the test binary does as a child program.
+func childMain(what string, args []string) int {
+	if what != "worker" {
+		fmt.Println("unknown child program", what)
+		return 2
+	}
+	return workerChild(args)
+}
+
+// workerChild is a whole worker: it starts runs of a script, N at a time and on and on if asked to, and says what it has started. It never ends.
+// Arguments: the worker's id, what to do (once, storm, or replace: have the guard killed after the start and replaced), the script.
+func workerChild(args []string) int {
+	id, mode, script := args[0], args[1], args[2]
+	self, err := os.Executable()
+	if err != nil {
+		return 2
+	}
+	ctx := context.Background()
+	e, err := New(ctx, Options{WorkerID: id, Guard: []string{self, guard.Arg}})
+	if err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	out := os.NewFile(1, "stdout")
+	begin := func(i int) *Run {
+		r, err := e.Start(ctx, Spec{RunID: strconv.Itoa(i), Argv: []string{"sh", "-c", script}, Env: plainEnv, Output: out})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(2)
+		}
+		return r
+	}
+	switch mode {
+	case "storm":
+		fmt.Println("started")
+		for i := 0; ; i++ {
+			begin(i)
+		}
+	case "replace":
+		begin(0)
+		old := guardPID(e)
+		_ = syscall.Kill(old, syscall.SIGKILL)
+		for {
+			if pid := guardPID(e); pid != 0 && pid != old {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		r := begin(1) // returns once the new guard has answered
+		fmt.Println("started", r.PID())
+	default:
+		begin(0)
+		fmt.Println("started")
+	}
+	select {}
+}

@@ -1,0 +1,50 @@
+package guard
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestProtocol(t *testing.T) {
+	s := newState()
+	require.True(t, s.feed([]byte("1 run a\n2 run b\n3 started 100 77 a\n4 ti")))
+	require.Equal(t, map[int]uint64{100: 77}, s.groups)
+	require.Equal(t, map[string]bool{"b": true}, s.announced)
+	require.Equal(t, "ok 3\n", string(s.answer()), "a half line is not answered")
+	require.True(t, s.feed([]byte("ck\n5 forget b\n")))
+	require.Empty(t, s.announced)
+	require.True(t, s.feed([]byte("6 a-verb-of-tomorrow with arguments\n")))
+	require.Equal(t, "ok 6\n", string(s.answer()), "an unknown verb has no effect and is answered")
+	require.True(t, s.feed([]byte("7 ended 100 a\n")))
+	require.Empty(t, s.groups)
+	require.Equal(t, "ok 7\n", string(s.answer()))
+}
+
+func TestWhatIsNotTheProtocolIsRefused(t *testing.T) {
+	for _, bad := range []string{"x\n", "1\n", "run a\n", "1 started 1 0 a\n", "1 started 0 0 a\n", "1 started -5 0 a\n", "1 started x 0 a\n", "1 started 5 x a\n", "1 ended 1 a\n", strings.Repeat("9", maxLine+1)} {
+		require.False(t, newState().feed([]byte(bad)), "%q", bad)
+	}
+}
+
+func FuzzFeed(f *testing.F) {
+	f.Add([]byte("1 run a\n2 started 100 77 a\n3 ended 100 a\n"), 5)
+	f.Add([]byte("1 started 1 0 a\n"), 1)
+	f.Fuzz(func(t *testing.T, b []byte, cut int) {
+		whole, parts := newState(), newState()
+		ok := whole.feed(b)
+		cut = max(cut, -cut) % (len(b) + 1)
+		if cut < 0 {
+			return
+		}
+		if parts.feed(b[:cut]) && parts.feed(b[cut:]) {
+			require.True(t, ok)
+			require.Equal(t, whole.groups, parts.groups)
+			require.Equal(t, whole.answered, parts.answered)
+		}
+		for group := range whole.groups {
+			require.Greater(t, group, 1, "a group that would mean everything")
+		}
+	})
+}
