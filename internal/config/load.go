@@ -185,7 +185,7 @@ func (l *loader) absolute(path, base string) string {
 func (l *loader) warnUnknown() {
 	known := []string{"KEDROD_CONFIG", "KEDROD_URL", "KEDROD_API_KEY", "KEDROD_API_KEY_FILE",
 		// of a run, where kedrod is called by one
-		"KEDROD_JOB_ID", "KEDROD_ATTEMPT", "KEDROD_RUN_DIR"}
+		"KEDROD_JOB_ID", "KEDROD_ATTEMPT", "KEDROD_RUN_DIR", "KEDROD_MARKER"}
 	for _, s := range append(settings(), projectFlags()...) {
 		known = append(known, s.env())
 		if s.secret {
