@@ -101,7 +101,7 @@ class _Handler(logging.Handler):
     def emit(self, record):
         try:
             message = record.getMessage()
-            if record.name.startswith("kedro."):
+            if record.name.startswith("kedro.") and _State.depth <= 1:
                 _progress(record.name, message)
             if os.environ.get("KEDROD_EVENTS_LOG") == "1":
                 text = message
@@ -348,4 +348,7 @@ def _build():
     return type("KedrodHooks", (), members)()
 
 
-hooks = _build()
+try:
+    hooks = _build()
+except Exception:  # an exception while a plugin is imported would stop the run
+    hooks = object()
