@@ -20,8 +20,9 @@ export CGO_ENABLED ?= 0
 GO_BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-# Everything that needs no real Kedro and no whole service.
+# The fast tests are those of the rooms, less the ones that run real Kedro: these are in files named *real_test.go.
 FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
+REAL_TESTS = $$(find client cmd internal -name '*real_test.go' | xargs -r grep -hoE '^func Test[A-Za-z0-9_]+' | cut -c6- | paste -sd '|')
 
 .PHONY: help build demo test test-fast lint docs bench release clean env-kedro env-yardstick .cache/venv-kedro
 
@@ -39,7 +40,7 @@ test: env-kedro ## go vet and every test, with the race detector, on real Kedro 
 	CGO_ENABLED=1 go test -race -p 2 -timeout 10m ./...
 
 test-fast: ## the tests that need no Kedro, without the race detector; under a minute
-	go test -timeout 60s $(FAST_PACKAGES)
+	go test -timeout 60s -skip "^($(REAL_TESTS))$$" $(FAST_PACKAGES)
 
 lint: bin/golangci-lint ## golangci-lint, other systems' builds, and the checks of scripts/lint.sh
 	@scripts/lint.sh bin/golangci-lint
