@@ -1,0 +1,192 @@
+// Package storetest is the suite that every store passes, so that SQLite and
+// PostgreSQL behave alike. A store's own test calls Run.
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// Store is all that a store does.
+type Store interface {
+	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
+	Get(ctx context.Context, id string) (job.Job, error)
+	List(ctx context.Context, f store.Filter) (store.Page, error)
+	Update(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error)
+	Claim(ctx context.Context, c store.Claim) ([]job.Job, error)
+	Advance(ctx context.Context, ref job.Ref, a store.Advance) error
+	Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error)
+	GiveBack(ctx context.Context, ref job.Ref) (job.Job, error)
+	LoseWorker(ctx context.Context, worker string) ([]job.Job, error)
+	Held(ctx context.Context) ([]job.Job, error)
+	Cancelling(ctx context.Context, worker string) ([]job.Ref, error)
+	NextReady(ctx context.Context) (*time.Time, error)
+	ExpireDue(ctx context.Context) error
+	Attempts(ctx context.Context, id string) ([]job.Attempt, error)
+	Nodes(ctx context.Context, id string, attempt int) ([]job.Node, error)
+	Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error)
+	LastEvent(ctx context.Context) (int64, error)
+	SaveWorker(ctx context.Context, w store.Worker) error
+	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
+	Count(ctx context.Context) (pending, running int, err error)
+	Check(ctx context.Context) error
+	Subscribe(topic string) (<-chan struct{}, func())
+}
+
+// Clock is the time of a store under test. It stands still unless moved.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock begins in the year 2026.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)} }
+
+// Now reads the clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Add moves the clock, back as well.
+func (c *Clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// suite is one test's store.
+type suite struct {
+	Store
+	t     *testing.T
+	clock *Clock
+	n     int
+}
+
+// Run runs the suite. open makes an empty store that goes by the clock, takes 0 for
+// every jitter, and is closed with the test.
+func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
+	t.Helper()
+	tests := map[string]func(*suite){
+		"a job comes back as it was submitted":            (*suite).roundTrip,
+		"an unknown id is not found":                      (*suite).unknown,
+		"an idempotency key gives the first job":          (*suite).idempotency,
+		"one key from many callers at once makes one job": (*suite).idempotencyRace,
+		"claims follow the order key":                     (*suite).claimOrder,
+		"a job waits for its time":                        (*suite).waitsForTime,
+		"a clock set back holds nothing up":               (*suite).clockBack,
+		"claims keep to their projects and limit":         (*suite).claimFilter,
+		"no job is claimed twice, however many claim":     (*suite).claimRace,
+		"a job that expired is not run":                   (*suite).expiry,
+		"progress reaches job, nodes and events":          (*suite).advance,
+		"a report ends attempt and job":                   (*suite).report,
+		"a try is repeated after its back-off":            (*suite).retry,
+		"a report that does not stand changes nothing":    (*suite).fencing,
+		"given back costs nothing":                        (*suite).giveBack,
+		"a lost worker's jobs are recovered":              (*suite).loseWorker,
+		"cancel reaches pending and running jobs":         (*suite).cancel,
+		"lists filter":                                          (*suite).listFilters,
+		"pages meet without gap or overlap":                     (*suite).listPages,
+		"events are in order and end":                           (*suite).events,
+		"workers are listed with their jobs":                    (*suite).workers,
+		"one caller's error is never another's":                 (*suite).neighbours,
+		"who subscribed is woken after the commit":              (*suite).wakes,
+		"an ended context is an error, not a lost write":        (*suite).contexts,
+		"random events leave the store where the domain stands": (*suite).shadow,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			clock := NewClock()
+			test(&suite{Store: open(t, clock), t: t, clock: clock})
+		})
+	}
+}
+
+func (s *suite) ctx() context.Context { return s.t.Context() }
+
+// make gives a job that was not submitted; each is a second younger.
+func (s *suite) make(change func(*job.Job)) job.Job {
+	s.n++
+	s.clock.Add(time.Second)
+	j := job.Job{
+		ID: fmt.Sprintf("00000000-0000-7000-8000-%012d", s.n), Project: "proj", Pipeline: "pipe", Status: job.Pending,
+		Parameters: json.RawMessage(`{}`), CreatedAt: s.clock.Now(),
+		Queue: job.Queue{Timeout: time.Minute, MaxAttempts: 1, MaxRecoveries: 3},
+	}
+	if change != nil {
+		change(&j)
+	}
+	return j
+}
+
+func (s *suite) submit(change func(*job.Job)) job.Job {
+	s.t.Helper()
+	j, existed, err := s.Submit(s.ctx(), s.make(change), nil)
+	require.NoError(s.t, err)
+	require.False(s.t, existed)
+	return j
+}
+
+func (s *suite) claim(worker string, limit int) []job.Job {
+	s.t.Helper()
+	jobs, err := s.Claim(s.ctx(), store.Claim{Worker: worker, Limit: limit, Projects: []string{"proj"}})
+	require.NoError(s.t, err)
+	return jobs
+}
+
+// running submits a job and has it claimed by the worker.
+func (s *suite) running(worker string, change func(*job.Job)) (job.Job, job.Ref) {
+	s.t.Helper()
+	want := s.submit(change)
+	for _, j := range s.claim(worker, 100) {
+		if j.ID == want.ID {
+			return j, refOf(j)
+		}
+	}
+	require.FailNow(s.t, "the job was not claimed")
+	return job.Job{}, job.Ref{}
+}
+
+func refOf(j job.Job) job.Ref { return job.Ref{JobID: j.ID, Attempt: j.Attempt, Worker: j.Worker} }
+
+func (s *suite) get(id string) job.Job {
+	s.t.Helper()
+	j, err := s.Get(s.ctx(), id)
+	require.NoError(s.t, err)
+	return j
+}
+
+func (s *suite) ids(f store.Filter) []string {
+	s.t.Helper()
+	if f.Limit == 0 {
+		f.Limit = 100
+	}
+	p, err := s.List(s.ctx(), f)
+	require.NoError(s.t, err)
+	ids := []string{}
+	for _, j := range p.Jobs {
+		ids = append(ids, j.ID)
+	}
+	return ids
+}
+
+func (s *suite) completed() job.Outcome {
+	return job.Outcome{
+		Status: job.Completed, Results: json.RawMessage(`{"outputs":[]}`), EndedAt: job.Truncate(s.clock.Now()),
+		ExecutionTime: 1.5, Start: "cold", Progress: &job.Progress{Done: 2, Total: 2, Running: []string{}},
+	}
+}
+
+func (s *suite) failed(r job.Reason) job.Outcome {
+	return job.Outcome{Status: job.Failed, Reason: r, Message: "why", EndedAt: job.Truncate(s.clock.Now()), ExecutionTime: 1}
+}
