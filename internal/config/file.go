@@ -85,6 +85,8 @@ func (p *parser) mapping(node *yaml.Node, prefix string) {
 		at := prefix + name
 		s, isSetting := p.known[at]
 		switch {
+		case strings.Contains(name, "."): // would look like a key of the next level
+			p.unknown(key, prefix, name, nil)
 		case at == "projects":
 			p.projects(value)
 		case !isSetting && p.isGroup(at):

@@ -18,7 +18,7 @@ func (p *problems) add(code fault.Code, place, field, message string) {
 	if p.code == "" {
 		p.code = code
 	}
-	p.lines = append(p.lines, place+field+joint(message)+message)
+	p.lines = append(p.lines, place+field+joint(field, message)+message)
 	p.fields = append(p.fields, fault.Field{Field: field, Message: message})
 }
 
@@ -31,7 +31,10 @@ func (p *problems) fault() error {
 }
 
 // joint stands between a name and what is said of it.
-func joint(message string) string {
+func joint(field, message string) string {
+	if field == "" {
+		return ""
+	}
 	for _, verb := range []string{"is ", "must ", "stands ", "has "} {
 		if strings.HasPrefix(message, verb) {
 			return " "
