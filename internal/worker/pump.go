@@ -111,12 +111,10 @@ func (p *pump) flush(ctx context.Context) error {
 func (p *pump) finish(o *job.Outcome, registry *kedro.Registry) {
 	p.drain()
 	how := kedro.EndFailed
-	switch o.Status {
-	case job.Completed:
+	if o.Status == job.Completed {
 		how = kedro.EndCompleted
-	case job.Cancelled:
+	} else if o.Status == job.Cancelled {
 		how = kedro.EndCancelled
-	case job.Failed, job.Pending, job.Running:
 	}
 	p.state.Close(how, o.EndedAt)
 	p.changes()

@@ -287,12 +287,12 @@ func (s *Store) LoseWorker(ctx context.Context, worker string) ([]job.Job, error
 func (s *Store) ExpireDue(ctx context.Context) error {
 	const due = ` INDEXED BY jobs_expiring WHERE status = 'pending' AND expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT 500`
 	now := s.timestamp()
-	var any bool
-	err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM jobs"+due+")", job.FormatTime(now)).Scan(&any)
+	var found bool
+	err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM jobs"+due+")", job.FormatTime(now)).Scan(&found)
 	if err != nil {
 		return readFault("expire", err)
 	}
-	if !any {
+	if !found {
 		return nil
 	}
 	err = s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {

@@ -36,14 +36,14 @@ func (s *Store) List(ctx context.Context, f store.Filter) (store.Page, error) {
 		}
 		where, args = append(where, "(created_at, id) < (?, ?)"), append(args, created, id)
 	}
-	parameters, results := "'{}'", "NULL"
+	parameters, results := noParameters, noResults
 	if f.Parameters {
 		parameters = "parameters"
 	}
 	if f.Results {
 		results = "results"
 	}
-	q := selectColumns(parameters, results)
+	q := selectHead + parameters + selectInner + results + selectTail
 	if len(where) > 0 {
 		q += " WHERE " + strings.Join(where, " AND ")
 	}
@@ -77,13 +77,13 @@ func conditions(f store.Filter) (where []string, args []any) {
 	in("user_id", f.UserIDs)
 	in("submitted_by", f.SubmittedBy)
 	if len(f.IDs) > 0 {
-		var any []string
+		var parts []string
 		for _, id := range f.IDs {
-			any, args = append(any, "(id >= ? AND id < ?)"), append(args, id, id+"\U0010ffff")
+			parts, args = append(parts, "(id >= ? AND id < ?)"), append(args, id, id+"\U0010ffff")
 			tail := id[max(0, len(id)-tailLength):]
-			any, args = append(any, "(substr(id, -6) = ? AND substr(id, -?) = ?)"), append(args, tail, len(id), id)
+			parts, args = append(parts, "(substr(id, -6) = ? AND substr(id, -?) = ?)"), append(args, tail, len(id), id)
 		}
-		where = append(where, "("+strings.Join(any, " OR ")+")")
+		where = append(where, "("+strings.Join(parts, " OR ")+")")
 	}
 	bound := func(condition string, t *time.Time) {
 		if t != nil {

@@ -6,35 +6,37 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
 )
 
-// Columns of jobs: those set once, at submission, and those that transitions change.
-var (
-	fixedColumns = []string{"id", "pipeline_name", "user_id", "parameters", "created_at", "project", "submitted_by",
-		"options", "priority", "run_at", "expires_at", "timeout_ms", "max_attempts", "retry_on", "max_recoveries",
-		"retry_of", "schedule_id", "order_key"}
-	changingColumns = []string{"status", "results", "error_message", "started_at", "completed_at", "execution_time",
-		"reason", "progress", "warnings", "start", "attempt", "tries", "recoveries", "worker", "last_outcome",
-		"next_try_at", "cancel_requested_at", "ready_at", "parked_on"}
+// The columns of jobs come in two groups: those set once, at submission (fixedArgs),
+// and those that transitions change (changingArgs).
+const (
+	insertJob = `INSERT INTO jobs (id, pipeline_name, user_id, parameters, created_at, project, submitted_by, options, priority, run_at,
+		expires_at, timeout_ms, max_attempts, retry_on, max_recoveries, retry_of, schedule_id, order_key,
+		status, results, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start,
+		attempt, tries, recoveries, worker, last_outcome, next_try_at, cancel_requested_at, ready_at, parked_on,
+		idempotency_key, idempotency_hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+		?, ?)`
 
-	insertJob = "INSERT INTO jobs (" + strings.Join(fixedColumns, ", ") + ", " + strings.Join(changingColumns, ", ") +
-		", idempotency_key, idempotency_hash) VALUES (?" + strings.Repeat(", ?", len(fixedColumns)+len(changingColumns)+1) + ")"
-	updateJob   = "UPDATE jobs SET " + strings.Join(changingColumns, " = ?, ") + " = ? WHERE id = ?"
-	selectJob   = selectColumns("parameters", "results")
-	selectBrief = selectColumns("'{}'", "NULL")
+	updateJob = `UPDATE jobs SET status = ?, results = ?, error_message = ?, started_at = ?, completed_at = ?, execution_time = ?, reason = ?,
+		progress = ?, warnings = ?, start = ?, attempt = ?, tries = ?, recoveries = ?, worker = ?, last_outcome = ?,
+		next_try_at = ?, cancel_requested_at = ?, ready_at = ?, parked_on = ? WHERE id = ?`
+
+	// What scanJob reads; in lists the two large columns are left out unless asked for.
+	selectHead  = `SELECT id, pipeline_name, user_id, `
+	selectInner = `, created_at, project, submitted_by, options, priority, run_at, expires_at, timeout_ms, max_attempts,
+		retry_on, max_recoveries, retry_of, schedule_id, status, `
+	selectTail = `, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start, attempt, tries,
+		recoveries, worker, last_outcome, next_try_at, cancel_requested_at FROM jobs`
+	noParameters = `'{}'`
+	noResults    = `NULL`
+	selectJob    = selectHead + `parameters` + selectInner + `results` + selectTail
+	selectBrief  = selectHead + noParameters + selectInner + noResults + selectTail
 )
-
-// selectColumns lists what scanJob reads. The two large columns may be left out.
-func selectColumns(parameters, results string) string {
-	return "SELECT id, pipeline_name, user_id, " + parameters + ", created_at, project, submitted_by, options, priority, " +
-		"run_at, expires_at, timeout_ms, max_attempts, retry_on, max_recoveries, retry_of, schedule_id, status, " + results +
-		", error_message, started_at, completed_at, execution_time, reason, progress, warnings, start, attempt, tries, " +
-		"recoveries, worker, last_outcome, next_try_at, cancel_requested_at FROM jobs"
-}
 
 func fixedArgs(j *job.Job) ([]any, error) {
 	options, err := json.Marshal(j.Options)

@@ -48,7 +48,7 @@ func (s *suite) report() {
 	require.NoError(s.t, err)
 	require.Equal(s.t, got, s.get(run.ID))
 	require.Equal(s.t, job.Completed, got.Status)
-	require.Equal(s.t, 1.5, *got.ExecutionTime)
+	require.Equal(s.t, ptr(1.5), got.ExecutionTime)
 	require.JSONEq(s.t, `{"outputs":[]}`, string(got.Results))
 	require.Equal(s.t, o.EndedAt, *got.CompletedAt)
 	require.Equal(s.t, []string{"careful"}, got.Warnings)
