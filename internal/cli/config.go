@@ -22,7 +22,7 @@ func (a *app) config() *cobra.Command {
 			}
 			t := table{head: []string{"SETTING", "VALUE", "FROM"}}
 			for _, v := range cfg.Values() {
-				t.row(plain(v.Key), plain(v.Value), cell{clean(v.Source), a.out.faint})
+				t.row(plain(v.Key), plain(or(v.Value, "none")), cell{clean(v.Source), a.out.faint})
 			}
 			t.print(a.Streams.Out, terminal{colour: a.out.colour})
 			return nil

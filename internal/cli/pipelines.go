@@ -92,6 +92,9 @@ func (a *app) printPipelines(list *client.PipelineList) {
 		}
 	}
 	if len(list.Items) == 0 {
+		if len(list.Projects) == 0 {
+			a.say("no pipelines; kedrod projects lists what is served")
+		}
 		return
 	}
 	several := false

@@ -46,7 +46,7 @@ func (a *app) ps() *cobra.Command {
 			if a.json() {
 				return printJSON(a.Streams.Out, page)
 			}
-			a.printJobs(page)
+			a.printJobs(page, cmd.Flags().NFlag() > 0)
 			return nil
 		},
 	}
@@ -80,7 +80,11 @@ func (a *app) point(flag, written string) (*client.Time, error) {
 	return nil, usagef("%s must be a time, such as 2026-11-25 or 2026-11-25T06:00:00Z, or how long ago, such as 24h", flag)
 }
 
-func (a *app) printJobs(page client.Page[client.Job]) {
+func (a *app) printJobs(page client.Page[client.Job], filtered bool) {
+	if len(page.Items) == 0 && filtered {
+		a.say("no job fits; kedrod ps alone lists the newest")
+		return
+	}
 	if len(page.Items) == 0 {
 		a.say("no jobs; kedrod submit PIPELINE makes one")
 		return

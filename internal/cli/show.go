@@ -41,6 +41,9 @@ func (a *app) show() *cobra.Command {
 	}
 }
 
+// maxShown is how much of the parameters show prints; -o json has them all.
+const maxShown = 2000
+
 // showJob prints a job, what went wrong first.
 func (a *app) showJob(job *client.Job, nodes []client.Node) {
 	out := a.Streams.Out
@@ -81,7 +84,7 @@ func (a *app) showJob(job *client.Job, nodes []client.Node) {
 	f.add("retry of", text(job.RetryOf))
 	f.add("options", options(job))
 	if p := string(job.Parameters); p != "" && p != "{}" && p != "null" {
-		f.add("parameters", clean(p))
+		f.add("parameters", cut(clean(p), maxShown))
 	}
 	for _, w := range job.Warnings {
 		f.add("warning", a.out.yellow(clean(w)))
