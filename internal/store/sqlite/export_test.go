@@ -39,3 +39,10 @@ func Plans() map[string]string {
 	}
 	return plans
 }
+
+// Write runs statements as one part of a gathered transaction.
+func (s *Store) Write(ctx context.Context, fn func(exec func(q string) error) error) error {
+	return s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
+		return fn(func(q string) error { return t.exec(ctx, q) })
+	})
+}

@@ -3,8 +3,12 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,5 +131,39 @@ func TestQueryPlans(t *testing.T) {
 		require.NotContains(t, plan, "TEMP B-TREE", "%s sorts:\n%s", name, plan)
 		require.NotRegexp(t, `SCAN jobs\n`, plan, "%s reads the whole table:\n%s", name, plan)
 		require.NoError(t, rows.Close())
+	}
+}
+
+// TestAPartThatFailsIsUndoneAlone: parts share a transaction, and what one has
+// written before it fails goes, while its neighbours' writes stay.
+func TestAPartThatFailsIsUndoneAlone(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"), storetest.NewClock())
+	defer func() { require.NoError(t, s.Close()) }()
+	refuse := errors.New("refused")
+	const parts = 100
+	errs := make([]error, parts)
+	var wg sync.WaitGroup
+	for i := range parts {
+		wg.Go(func() {
+			errs[i] = s.Write(t.Context(), func(exec func(string) error) error {
+				if err := exec(fmt.Sprintf("INSERT INTO events (job_id, attempt, type, at, data) VALUES ('%d', 0, 'x', '2026-01-01T00:00:00.000000+00:00', '{}')", i)); err != nil {
+					return err
+				}
+				if i%2 == 1 {
+					return refuse
+				}
+				return nil
+			})
+		})
+	}
+	wg.Wait()
+	events, err := s.Events(t.Context(), "", 0, 1000)
+	require.NoError(t, err)
+	require.Len(t, events, parts/2)
+	for _, e := range events {
+		n, err := strconv.Atoi(e.JobID)
+		require.NoError(t, err)
+		require.Zero(t, n%2, "written by a part that failed")
+		require.NoError(t, errs[n])
 	}
 }
