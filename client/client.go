@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,9 +55,23 @@ func New(baseURL string, config Config) (*Client, error) {
 		c.config.UserAgent = "kedrod-client"
 	}
 	if c.http == nil {
-		c.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+		c.http = &http.Client{Transport: transport()}
 	}
 	return c, nil
+}
+
+// transport is like Go's own default one, with connections of the client's own.
+func transport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   100,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: MaxWait + 30*time.Second,
+	}
 }
 
 // URL is the base URL, without a password.
@@ -92,10 +107,11 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 				return nil, err
 			}
 		}
-		var resp *http.Response
-		if resp, err = c.once(ctx, k); err == nil {
+		resp, failed := c.once(ctx, k)
+		if failed == nil {
 			return resp, nil
 		}
+		err = failed
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%s %s: %w", k.method, k.path, ctx.Err())
 		}
@@ -153,13 +169,13 @@ func (c *Client) get(ctx context.Context, k call, into any) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = resp.Body.Close() }()
 	return c.decode(ctx, resp, into)
 }
 
-// decode reads a JSON answer and closes it. An answer that was cut counts as no
+// decode reads a JSON answer. An answer that was cut counts as no
 // connection: the call may be repeated.
 func (c *Client) decode(ctx context.Context, resp *http.Response, into any) error {
-	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if ctx.Err() != nil {
 		return fmt.Errorf("reading the answer: %w", ctx.Err())

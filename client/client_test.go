@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -135,7 +134,7 @@ func TestCancelledContextIsNoMissingServer(t *testing.T) {
 	_, err := c.Job(ctx, "x", time.Second)
 	require.ErrorIs(t, err, context.Canceled)
 	var conn *ConnError
-	require.False(t, errors.As(err, &conn))
+	require.NotErrorAs(t, err, &conn)
 }
 
 func TestListFilterReachesTheQuery(t *testing.T) {

@@ -58,8 +58,8 @@ func ExampleClient_Logs() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = text.Close() }()
-	if _, err := io.Copy(os.Stdout, text); err != nil {
+	_, err = io.Copy(os.Stdout, text)
+	if err := errors.Join(err, text.Close()); err != nil {
 		log.Fatal(err)
 	}
 }

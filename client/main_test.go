@@ -28,6 +28,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *Client {
 }
 
 func soon(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx

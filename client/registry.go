@@ -53,8 +53,8 @@ func (c *Client) Health(ctx context.Context) (*Health, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
-		defer func() { _ = resp.Body.Close() }()
 		return nil, problemOf(resp)
 	}
 	h := new(Health)

@@ -120,7 +120,7 @@ func TestFollowLogsGivesEveryByteOnce(t *testing.T) {
 		} else {
 			require.Equal(t, "5", q.Get("tail"))
 		}
-		for n := 0; n < 3; n++ {
+		for n := range 3 {
 			if from == len(log) {
 				_, _ = fmt.Fprintf(w, "event: end\ndata: {\"bytes\":%d}\n\n", len(log))
 				return

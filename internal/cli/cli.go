@@ -114,7 +114,7 @@ func (a *app) root() *cobra.Command {
 	root.SetVersionTemplate(a.versionLine() + "\n")
 	root.PersistentFlags().StringVar(&a.url, "url", "", "the service to call (default $KEDROD_URL, else http://127.0.0.1:8000)")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "text", "form of the answer: text or json")
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if a.output != "text" && a.output != "json" {
 			return fmt.Errorf("-o must be text or json")
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/kedrod/kedrod/client"
 	"github.com/kedrod/kedrod/internal/fault"
@@ -80,7 +81,7 @@ func (a *app) report(err error) {
 	switch {
 	case err == nil, errors.As(err, &ended):
 		return
-	case errors.As(err, &refused) && (refused.StatusCode == 401 || refused.StatusCode == 403):
+	case errors.As(err, &refused) && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden):
 		a.say("%s %v (set KEDROD_API_KEY)", a.err.red("kedrod:"), err)
 	default:
 		a.say("%s %v", a.err.red("kedrod:"), err)

@@ -40,6 +40,7 @@ type fake struct {
 }
 
 func newFake(t *testing.T, answers map[string]string) *fake {
+	t.Helper()
 	f := &fake{answers: answers, handlers: map[string]http.HandlerFunc{}}
 	f.Server = httptest.NewServer(http.HandlerFunc(f.answer))
 	t.Cleanup(f.Server.Close)
@@ -166,5 +167,6 @@ func asJSON(t *testing.T, v any) string {
 }
 
 func page(t *testing.T, jobs ...client.Job) string {
+	t.Helper()
 	return asJSON(t, client.Page[client.Job]{Items: jobs})
 }

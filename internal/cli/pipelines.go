@@ -156,7 +156,7 @@ func (a *app) showPipeline(p *client.Pipeline) {
 }
 
 // completePipelines completes names of pipelines from the service, if it answers soon.
-func (a *app) completePipelines(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (a *app) completePipelines(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

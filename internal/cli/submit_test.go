@@ -46,9 +46,9 @@ func TestSubmitSendsEveryField(t *testing.T) {
 		require.Contains(t, f.bodies[0], exact, "numbers are sent as they were written")
 	}
 	run(t.Context(), t, f.URL, []string{"submit", "train"})
-	require.Equal(t, `{"pipeline_name":"train"}`, f.bodies[1], "what is not given is not sent")
+	require.JSONEq(t, `{"pipeline_name":"train"}`, f.bodies[1], "what is not given is not sent")
 	run(t.Context(), t, f.URL, []string{"submit", "--pipeline-names", "a,b", "--delay", "1.5", "--timeout", "90"})
-	require.Equal(t, `{"pipeline_names":["a","b"],"delay_seconds":1.5,"timeout_seconds":90}`, f.bodies[2])
+	require.JSONEq(t, `{"pipeline_names":["a","b"],"delay_seconds":1.5,"timeout_seconds":90}`, f.bodies[2])
 }
 
 func TestNoJSONIsRefusedWithTheCommandThatWasMeant(t *testing.T) {
@@ -73,6 +73,7 @@ func TestNoJSONIsRefusedWithTheCommandThatWasMeant(t *testing.T) {
 
 // a service on which a job runs to an end.
 func running(t *testing.T, end client.Job, events string) *fake {
+	t.Helper()
 	f := newFake(t, map[string]string{
 		"POST /api/v1/jobs":                     "201 " + asJSON(t, aJob("pending")),
 		"GET /api/v1/jobs/" + idA:               asJSON(t, end),
@@ -142,7 +143,7 @@ func TestWaitWithoutEvents(t *testing.T) {
 func TestWaitTimeout(t *testing.T) {
 	f := running(t, aJob("running"), "")
 	hang := func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}

@@ -12,10 +12,9 @@ func (l *loader) describe(c *Config, projectsFrom string) {
 	add := func(key, value, source string) {
 		c.values = append(c.values, Value{Key: key, Value: value, Source: source})
 	}
-	switch {
-	case c.File == "":
+	if c.File == "" {
 		add("config", "", "default")
-	default:
+	} else {
 		source := "default"
 		if _, ok := flagText(l.flags, "config"); ok {
 			source = "flag --config"
@@ -37,48 +36,46 @@ func (l *loader) describe(c *Config, projectsFrom string) {
 		}
 		add(s.key, v.text, v.source)
 	}
-	pythonFrom, passFrom := l.overrideSource("python", "KEDROD_PYTHON"), l.overrideSource("pass-env", "KEDROD_PASS_ENV")
-	for i, p := range c.Projects {
-		at := fmt.Sprintf("projects[%d].", i)
-		inner := projectsFrom // of what only a file can say
-		if l.path != "" && slices.ContainsFunc(l.file.projects, func(f Project) bool { return f.Path != "" }) && !p.Implied {
-			inner = "file " + l.path
-		}
-		show := func(name, value, source string) {
-			if value != "" {
-				add(at+name, value, source)
-			}
-		}
-		add(at+"path", p.Path, projectsFrom)
-		show("name", p.Name, inner)
-		show("python", p.Python, or(pythonFrom, inner))
-		show("run_env", p.RunEnv, or(map[bool]string{true: "default"}[p.RunEnv == Inherit], inner))
-		show("pass_env", strings.Join(p.PassEnv, ","), or(passFrom, inner))
-		for _, name := range slices.Sorted(maps.Keys(p.Env)) {
-			add(at+"env."+name, "***", inner)
-		}
-		if p.Timeout > 0 {
-			add(at+"timeout", p.Timeout.String(), inner)
-		}
-		if p.DynamicRegistry {
-			add(at+"dynamic_registry", "true", inner)
-		}
+	for i := range c.Projects {
+		l.describeProject(&c.Projects[i], fmt.Sprintf("projects[%d].", i), projectsFrom, add)
 	}
 }
 
-func (l *loader) overrideSource(flag, env string) string {
+// describeProject tells of one project. What no flag can say is the file's, or the
+// default.
+func (l *loader) describeProject(p *Project, at, from string, add func(key, value, source string)) {
+	show := func(name, value, source string) {
+		if value != "" {
+			add(at+name, value, source)
+		}
+	}
+	file := "file " + l.path
+	add(at+"path", p.Path, from)
+	show("name", p.Name, file)
+	show("python", p.Python, l.overrideSource("python", "KEDROD_PYTHON", file))
+	if p.RunEnv == Inherit {
+		add(at+"run_env", Inherit, "default")
+	} else {
+		add(at+"run_env", p.RunEnv, file)
+	}
+	show("pass_env", strings.Join(p.PassEnv, ","), l.overrideSource("pass-env", "KEDROD_PASS_ENV", file))
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		add(at+"env."+name, "***", file)
+	}
+	if p.Timeout > 0 {
+		add(at+"timeout", p.Timeout.String(), file)
+	}
+	if p.DynamicRegistry {
+		add(at+"dynamic_registry", "true", file)
+	}
+}
+
+func (l *loader) overrideSource(flag, env, otherwise string) string {
 	if _, ok := flagText(l.flags, flag); ok {
 		return "flag --" + flag
 	}
 	if l.environ[env] != "" {
 		return "environment " + env
 	}
-	return ""
-}
-
-func or(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
+	return otherwise
 }

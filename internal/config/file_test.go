@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +135,7 @@ func FuzzFile(f *testing.F) {
 		got, err := parseFile(data, "k.yaml")
 		if err != nil {
 			var refused *fault.Error
-			require.True(t, errors.As(err, &refused))
+			require.ErrorAs(t, err, &refused)
 			require.NotEmpty(t, refused.Message)
 			return
 		}

@@ -10,9 +10,17 @@ type text struct {
 	kind  string
 }
 
-func (t *text) String() string     { return t.value }
-func (t *text) Set(s string) error { t.value = s; return nil }
-func (t *text) Type() string       { return t.kind }
+// String gives the text.
+func (t *text) String() string { return t.value }
+
+// Set takes any text.
+func (t *text) Set(s string) error {
+	t.value = s
+	return nil
+}
+
+// Type is a word for the usage text.
+func (t *text) Type() string { return t.kind }
 
 // AddFlags adds a flag for every setting that has one. Flags of settings that a later
 // version brings are hidden, and known so that they are refused by name.
@@ -33,9 +41,12 @@ func AddFlags(flags *pflag.FlagSet) {
 		if s.fallback != "" && !s.boolean {
 			usage += " (default " + s.fallback + ")"
 		}
-		flag := flags.VarPF(&text{kind: "text"}, s.flag, "", usage)
+		kind := "text"
 		if s.boolean {
-			flag.Value.(*text).kind = "bool"
+			kind = "bool"
+		}
+		flag := flags.VarPF(&text{kind: kind}, s.flag, "", usage)
+		if s.boolean {
 			flag.NoOptDefVal = "true"
 		}
 		flag.Hidden = s.later

@@ -21,6 +21,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	return &world{t: t, cwd: t.TempDir(), environ: []string{"HOME=" + t.TempDir()}}
 }
 

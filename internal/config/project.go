@@ -8,10 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
 )
-
-// maxTimeout is the longest time limit of a job.
-const maxTimeout = 366 * 24 * 60 * 60
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -90,7 +88,7 @@ func (p *Project) set(name, text string) error {
 		err = oneOf(Inherit, Strict)(text)
 	case "timeout":
 		p.Timeout, err = ParseDuration(text)
-		if err == nil && (p.Timeout <= 0 || p.Timeout.Seconds() > maxTimeout) {
+		if err == nil && (p.Timeout <= 0 || p.Timeout > job.MaxTimeout) {
 			err = fmt.Errorf("must be more than 0 and at most 366 days")
 		}
 	case "dynamic_registry":

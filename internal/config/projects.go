@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -116,7 +117,7 @@ func (l *loader) secrets(env map[string]string, base, at string) (map[string]str
 			return nil, &fault.Error{Code: fault.Invalid, Message: at + "." + name + ": the file can't be read: check its path and mode",
 				Fields: []fault.Field{{Field: at + "." + name, Message: "the file can't be read"}}, Err: err}
 		}
-		if strings.ContainsRune(string(data), 0) {
+		if bytes.ContainsRune(data, 0) {
 			return nil, fault.InvalidField(at+"."+name, "the file holds a NUL byte: a variable can't")
 		}
 		read[real] = strings.TrimRight(string(data), "\r\n")
