@@ -1,0 +1,85 @@
+// Package httpapi is kedrod's REST API. It turns requests into use cases of
+// internal/service and their results into the types of package client; what may be
+// asked and by whom is decided there.
+//
+// One table of operations (operations.go) says what exists: routes, query parameters,
+// their checks and the OpenAPI document are all made from it. huma gives the OpenAPI
+// model and the schemas of Go types. Its request handling is left out on purpose: it
+// repeats refused values in its answers, builds errors through a process-wide
+// variable, passes over query parameters it does not know, and decodes bodies more
+// loosely than a promise of exact parameters allows.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/service"
+)
+
+// DefaultMaxBody holds 16 MiB of parameters and what stands around them.
+const DefaultMaxBody = 17 << 20
+
+// Options of New. Service must be set.
+type Options struct {
+	Service *service.Service
+	Version string
+	// IgnoreUnknownFields passes over unknown fields of a body instead of refusing them.
+	IgnoreUnknownFields bool
+	Log                 *slog.Logger // nil: nothing is logged
+	MaxBody             int64        // bytes of a request's body; 0: DefaultMaxBody
+	// AllowedHosts are the names and addresses, without ports, that a Host header may
+	// carry: on a loopback address they keep other sites' pages from reaching the API
+	// under a name of their own (DNS rebinding). Nil allows any.
+	AllowedHosts []string
+	// Authenticate says who calls, or refuses with a fault; nil: everybody is
+	// service.Anonymous. Operations that need no key never ask it.
+	Authenticate func(*http.Request) (service.Caller, error)
+	// Stopping ends streams and waits when it ends, as the server stops; nil: never.
+	Stopping context.Context
+	// Heartbeat is the time between two comments in a stream; 0: 15 s.
+	Heartbeat time.Duration
+}
+
+// api serves the operations.
+type api struct {
+	o         Options
+	service   *service.Service
+	log       *slog.Logger
+	mux       *http.ServeMux
+	origins   *http.CrossOriginProtection
+	documents func() (documents, error)
+}
+
+// New makes the API with everything it serves outside /api/v1. It never fails: the
+// table of operations is checked by tests.
+func New(o Options) http.Handler {
+	if o.MaxBody == 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 15 * time.Second
+	}
+	if o.Stopping == nil {
+		o.Stopping = context.Background()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Authenticate == nil {
+		o.Authenticate = func(*http.Request) (service.Caller, error) { return service.Anonymous(), nil }
+	}
+	a := &api{
+		o: o, service: o.Service, log: o.Log, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
+		documents: sync.OnceValues(func() (documents, error) { return describe(o.Version) }),
+	}
+	for _, op := range operations() {
+		a.mux.Handle(op.method+" "+op.path, a.handle(op))
+	}
+	a.outside()
+	a.mux.HandleFunc("/", a.nothing)
+	return a.around(a.mux)
+}

@@ -1,0 +1,105 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/service"
+)
+
+// call is one request to an operation.
+type call struct {
+	w      *writer
+	r      *http.Request
+	caller service.Caller
+	query  query
+}
+
+func (c *call) ctx() context.Context { return c.r.Context() }
+
+// id is the job's id of the path, percent-decoded.
+func (c *call) id() string { return c.r.PathValue("id") }
+
+// handle serves one operation: caller, query, the operation itself, and the problem
+// that any of them returns.
+func (a *api) handle(op operation) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		c := &call{w: rw.(*writer), r: r} //nolint:errcheck // around gives every handler a *writer
+		if err := a.serve(op, c); err != nil {
+			a.refuse(c.w, r, err)
+		}
+	})
+}
+
+func (a *api) serve(op operation, c *call) (err error) {
+	if !op.public {
+		if c.caller, err = a.o.Authenticate(c.r); err != nil {
+			return err
+		}
+	}
+	if c.query, err = readQuery(c.r.URL.RawQuery, op.query); err != nil {
+		return err
+	}
+	return op.serve(a, c)
+}
+
+// refuse answers an error, and logs one that is ours to mend.
+func (a *api) refuse(w *writer, r *http.Request, err error) {
+	gone := r.Context().Err() != nil && errors.Is(err, context.Canceled)
+	if code := fault.CodeOf(err); !gone && (code == fault.Internal || code == fault.Unavailable) {
+		a.log.Error("request failed", "id", w.Header().Get(requestID), "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	if w.status != 0 { // the answer has begun: cutting it is the only way left to tell
+		panic(http.ErrAbortHandler)
+	}
+	writeProblem(w, err)
+}
+
+// within is the request's context, which also ends as the server stops.
+func (a *api) within(r *http.Request) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.Context())
+	forget := context.AfterFunc(a.o.Stopping, cancel)
+	return ctx, func() {
+		forget()
+		cancel()
+	}
+}
+
+//nolint:gochecknoglobals // a pool holds no state that anybody could see
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxPooled keeps a rare large answer from staying in memory.
+const maxPooled = 256 << 10
+
+// answer writes v as JSON.
+func (c *call) answer(status int, v any) error {
+	return c.encoded(v, func(b []byte) { writeBytes(c.w, status, b) })
+}
+
+// encoded gives the JSON of v to then, for the time of the call.
+func (c *call) encoded(v any, then func([]byte)) error {
+	buf := buffers.Get().(*bytes.Buffer) //nolint:errcheck // the pool holds nothing else
+	defer func() {
+		if buf.Cap() <= maxPooled {
+			buffers.Put(buf)
+		}
+	}()
+	buf.Reset()
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	then(buf.Bytes())
+	return nil
+}

@@ -1,0 +1,179 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kedrod/kedrod/internal/joblog"
+	"github.com/kedrod/kedrod/internal/service"
+)
+
+// endMark follows the number in the id of a log's `end`, so that a client that comes
+// again with it can be told that nothing follows.
+const endMark = "-end"
+
+func (a *api) followLog(c *call, l *service.Log) error {
+	id, field := c.lastEventID()
+	number, over := strings.CutSuffix(id, endMark)
+	from, err := readSeq(number, field)
+	if err != nil {
+		return err
+	}
+	if over {
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if from, err = tailOffset(c, l, id, from); err != nil {
+		return err
+	}
+	s, ctx, done := a.stream(c)
+	defer done()
+	if c.r.Method == http.MethodHead {
+		return nil
+	}
+	t := &logText{stream: s, sent: from}
+	defer t.close()
+	err = l.Follow(ctx, from, t.chunk)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := t.end(); err != nil && !ended(ctx, err) {
+		return err
+	}
+	return nil
+}
+
+// tailOffset is where a stream begins that is to show the last lines first.
+func tailOffset(c *call, l *service.Log, id string, from int64) (int64, error) {
+	if id != "" || c.query.text("tail") == "" {
+		return from, nil
+	}
+	f, err := l.Open()
+	if err != nil || f == nil {
+		return from, err
+	}
+	defer func() { _ = f.Close() }()
+	return f.Tail(c.query.integer("tail"))
+}
+
+const (
+	// lineTime is how long a line without its end is kept back, in the hope of the
+	// rest; so long at most the stream trails the log.
+	lineTime = 150 * time.Millisecond
+	// lineMax is how much of a line is kept back at most.
+	lineMax = 64 << 10
+)
+
+// logText makes events of a log's bytes: of whole lines where they come in time, and
+// never of a part of a character.
+type logText struct {
+	*stream
+	sent  int64  // the offset behind what was sent
+	rest  []byte // what follows it, kept back
+	timer *time.Timer
+	over  bool
+}
+
+// chunk takes the next piece of the log.
+func (t *logText) chunk(c joblog.Chunk) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.LeftOut > 0 { // a line of ours in the place of bytes that are gone
+		if err := t.emit(len(t.rest)); err != nil {
+			return err
+		}
+		t.put(c.Data, c.Next)
+		return t.send()
+	}
+	t.rest = append(t.rest, c.Data...)
+	line := bytes.LastIndexByte(t.rest, '\n') + 1
+	if len(t.rest)-line > lineMax {
+		line = whole(t.rest)
+	}
+	if err := t.emit(line); err != nil {
+		return err
+	}
+	if line > 0 && t.timer != nil { // it was for the line before
+		t.timer.Stop()
+		t.timer = nil
+	}
+	if len(t.rest) > 0 && t.timer == nil {
+		t.timer = time.AfterFunc(lineTime, t.late)
+	}
+	return nil
+}
+
+// late sends the part of a line whose end did not come in time.
+func (t *logText) late() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.timer = nil
+	if !t.over {
+		_ = t.emit(whole(t.rest)) // its failure has ended the context
+	}
+}
+
+// emit sends the first n bytes of what was kept back; the caller holds mu.
+func (t *logText) emit(n int) error {
+	if n == 0 {
+		return nil
+	}
+	t.put(t.rest[:n], t.sent+int64(n))
+	t.rest = append(t.rest[:0], t.rest[n:]...)
+	if len(t.rest) == 0 && cap(t.rest) > keepBuffer {
+		t.rest = nil
+	}
+	return t.send()
+}
+
+func (t *logText) put(text []byte, next int64) {
+	t.sent = next
+	data, err := json.Marshal(map[string]string{"text": strings.ToValidUTF8(string(text), "\uFFFD")})
+	if err != nil { // cannot be: text
+		data = []byte(`{"text":""}`)
+	}
+	t.add("log", strconv.FormatInt(next, 10), data)
+}
+
+// end sends what is left and the last event.
+func (t *logText) end() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.emit(len(t.rest)); err != nil {
+		return err
+	}
+	n := strconv.FormatInt(t.sent, 10)
+	t.add("end", n+endMark, []byte(`{"bytes":`+n+`}`))
+	return t.send()
+}
+
+func (t *logText) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+}
+
+// whole is how many bytes of b are not the beginning of a character whose rest is
+// still to come.
+func whole(b []byte) int {
+	for i := len(b) - 1; i >= max(0, len(b)-utf8.UTFMax); i-- {
+		if utf8.RuneStart(b[i]) {
+			if !utf8.FullRune(b[i:]) {
+				return i
+			}
+			break
+		}
+	}
+	return len(b)
+}

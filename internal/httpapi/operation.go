@@ -1,0 +1,45 @@
+package httpapi
+
+import "net/http"
+
+// operation is one call of the API: what routes, checks and the OpenAPI document are
+// made from.
+type operation struct {
+	method, path string
+	id           string // operationId, which generated clients make names of: it never changes
+	tag          string
+	summary      string
+	doc          string
+	query        []param
+	headers      []header
+	body         any // a value of the type of the request's body; nil: none
+	answers      []answer
+	refusals     []int // statuses of problems, beside those of every operation
+	public       bool  // needs no key
+	serve        func(*api, *call) error
+}
+
+// header is a request's or an answer's header, documented.
+type header struct{ name, doc string }
+
+// answer is one that is no problem.
+type answer struct {
+	status  int
+	doc     string
+	media   string // "" is application/json where there is a body
+	body    any    // a value of its type; nil: none, or text by media
+	headers []header
+}
+
+const (
+	media       = "application/json"
+	mediaText   = "text/plain"
+	mediaEvents = "text/event-stream"
+)
+
+// everywhere are the statuses of problems that any operation may answer: a query that
+// is not well formed, another site's page, a parameter that is refused, our own
+// fault, a store that can't be used.
+func everywhere() []int {
+	return []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
+}

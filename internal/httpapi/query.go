@@ -1,0 +1,168 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
+)
+
+// kind is what a query parameter's value must be.
+type kind int
+
+const (
+	text    kind = iota
+	word         // one of the param's words
+	integer      // within min and max
+	seconds      // a decimal number within min and max
+	moment       // RFC 3339
+	flag         // true or false
+)
+
+// param is a query parameter of an operation.
+type param struct {
+	name     string
+	kind     kind
+	doc      string
+	words    []string
+	min, max int
+	repeated bool // any of several values
+	later    bool // known, and brought by a later version
+}
+
+// query holds values that have passed readQuery.
+type query url.Values
+
+// readQuery checks a query against what the operation takes. An empty value is the
+// same as none.
+func readQuery(raw string, params []param) (query, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, fault.New(fault.Malformed, "the query is not well formed: percent-encode what is no letter, digit or one of -._~")
+	}
+	var f refusals
+	for _, name := range sortedNames(values) {
+		i := slices.IndexFunc(params, func(p param) bool { return p.name == name })
+		if i < 0 {
+			f.unknown("query.", name, names(params))
+			continue
+		}
+		values[name] = slices.DeleteFunc(values[name], func(v string) bool { return v == "" })
+		params[i].check(values[name], &f)
+	}
+	return query(values), f.err()
+}
+
+func sortedNames(values url.Values) []string {
+	list := make([]string, 0, len(values))
+	for name := range values {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func names(params []param) []string {
+	list := make([]string, len(params))
+	for i, p := range params {
+		list[i] = p.name
+	}
+	return list
+}
+
+func (p *param) check(values []string, f *refusals) {
+	field := "query." + p.name
+	switch {
+	case len(values) == 0:
+		return
+	case p.later:
+		f.add(fault.NotSupported, field, "this version does not take it yet: leave it out")
+		return
+	case len(values) > 1 && !p.repeated:
+		f.add(fault.Invalid, field, "give it once")
+		return
+	}
+	for _, v := range values {
+		if message := p.refuse(v); message != "" {
+			f.add(fault.Invalid, field, message)
+			return
+		}
+	}
+}
+
+// refuse says what a value must be; "" when it is.
+func (p *param) refuse(v string) string {
+	switch p.kind {
+	case word:
+		if !slices.Contains(p.words, v) {
+			return "must be one of " + strings.Join(p.words, ", ")
+		}
+	case integer:
+		if n, err := strconv.Atoi(v); err != nil || n < p.min || n > p.max {
+			return fmt.Sprintf("must be a whole number between %d and %d", p.min, p.max)
+		}
+	case seconds:
+		if x, err := strconv.ParseFloat(v, 64); err != nil || !(x >= float64(p.min) && x <= float64(p.max)) {
+			return fmt.Sprintf("must be a number of seconds between %d and %d", p.min, p.max)
+		}
+	case moment:
+		if _, err := parseMoment(v); err != nil {
+			return "must be a time with its zone, such as 2026-11-25T01:20:16Z"
+		}
+	case flag:
+		if _, err := strconv.ParseBool(v); err != nil {
+			return "must be true or false"
+		}
+	case text:
+		if strings.ContainsRune(v, 0) {
+			return "must not hold NUL"
+		}
+	}
+	return ""
+}
+
+// parseMoment also reads a time whose "+" was not percent-encoded, and so arrived as
+// a blank.
+func parseMoment(v string) (time.Time, error) {
+	return job.ParseTime(strings.Replace(v, " ", "+", 1))
+}
+
+func (q query) texts(name string) []string { return q[name] }
+
+func (q query) text(name string) string {
+	if v := q[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+func (q query) integer(name string) int {
+	n, _ := strconv.Atoi(q.text(name))
+	return n
+}
+
+func (q query) seconds(name string) time.Duration {
+	x, _ := strconv.ParseFloat(q.text(name), 64)
+	return time.Duration(x * float64(time.Second))
+}
+
+func (q query) moment(name string) *time.Time {
+	t, err := parseMoment(q.text(name))
+	if err != nil {
+		return nil
+	}
+	return &t
+}
+
+func (q query) flag(name string) bool {
+	b, _ := strconv.ParseBool(q.text(name))
+	return b
+}

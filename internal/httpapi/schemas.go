@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/internal/job"
+)
+
+const schemaPrefix = "#/components/schemas/"
+
+// schemas makes schemas of the wire's Go types, and mends what huma can't know.
+type schemas struct{ registry huma.Registry }
+
+func newSchemas() *schemas {
+	r := huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)
+	r.RegisterTypeAlias(reflect.TypeFor[client.Time](), reflect.TypeFor[time.Time]())
+	return &schemas{registry: r}
+}
+
+func problemModel() client.Problem { return client.Problem{} }
+
+func (s *schemas) of(v any) *huma.Schema {
+	t := reflect.TypeOf(v)
+	return s.registry.Schema(t, true, t.Name())
+}
+
+// mend goes over all schemas. Answers may gain fields, so other fields are allowed; a
+// pointer and a map may be null unless they are left out then; and json.RawMessage is
+// an object wherever the wire has one.
+func (s *schemas) mend() {
+	for name, schema := range s.registry.Map() {
+		t := s.registry.TypeFromRef(schemaPrefix + name)
+		if t != reflect.TypeFor[client.Submission]() {
+			schema.AdditionalProperties = nil
+		}
+		for _, f := range reflect.VisibleFields(t) {
+			field, omitted := wireName(f)
+			p := schema.Properties[field]
+			if p == nil || f.Anonymous {
+				continue
+			}
+			s.mendField(schema, field, p, f, omitted)
+		}
+	}
+	s.mendSubmission()
+	s.objects("Job", "parameters", "results", "runner_params")
+	job := s.registry.Map()["Job"]
+	job.Properties["parameters"].Nullable = false
+}
+
+func (s *schemas) mendField(schema *huma.Schema, field string, p *huma.Schema, f reflect.StructField, omitted bool) {
+	null := f.Type.Kind() == reflect.Pointer || f.Type.Kind() == reflect.Map
+	switch {
+	case f.Type == reflect.TypeFor[*client.Time]() || f.Type == reflect.TypeFor[client.Time]():
+		p.Nullable = null && !omitted
+	case null && p.Ref != "":
+		schema.Properties[field] = &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}}
+	case null:
+		p.Nullable = !omitted
+	}
+}
+
+func wireName(f reflect.StructField) (name string, omitted bool) {
+	tag := f.Tag.Get("json")
+	for i, c := range tag {
+		if c == ',' {
+			return tag[:i], tag[i:] == ",omitempty"
+		}
+	}
+	return tag, false
+}
+
+// objects says that fields hold any object, or null.
+func (s *schemas) objects(name string, fields ...string) {
+	for _, f := range fields {
+		p := s.registry.Map()[name].Properties[f]
+		p.Type, p.Nullable, p.AdditionalProperties = huma.TypeObject, true, true
+	}
+}
+
+// mendSubmission leaves in what this version takes, with its bounds; null is the same
+// as leaving a field out.
+func (s *schemas) mendSubmission() {
+	sub := s.registry.Map()["Submission"]
+	for name, p := range sub.Properties {
+		if !slices.Contains(taken(), name) {
+			delete(sub.Properties, name)
+			continue
+		}
+		p.Nullable = true
+	}
+	s.objects("Submission", "parameters")
+	sub.Properties["pipeline_name"].Nullable = false
+	sub.Properties["env"].MinLength = new(1)
+	sub.Required = []string{"pipeline_name"}
+	between := func(field string, low, high float64) {
+		sub.Properties[field].Minimum, sub.Properties[field].Maximum = &low, &high
+	}
+	between("priority", -job.MaxPriority, job.MaxPriority)
+	between("delay_seconds", 0, job.MaxAhead.Seconds())
+	between("timeout_seconds", 0.001, job.MaxTimeout.Seconds())
+	between("max_attempts", 1, job.MaxMaxAttempts)
+	between("max_recoveries", 0, job.MaxMaxRecoveries)
+	retry := sub.Properties["retry_on"].Items
+	for _, r := range job.Reasons() {
+		if r.Retryable() {
+			retry.Enum = append(retry.Enum, string(r))
+		}
+	}
+}
+
+// older finishes the form of OpenAPI 3.0, which has no type null.
+func older(raw []byte) ([]byte, error) {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return nil, fmt.Errorf("openapi 3.0: %w", err)
+	}
+	withoutNull(v)
+	return json.MarshalIndent(v, "", "  ")
+}
+
+func withoutNull(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			withoutNull(item)
+		}
+	case map[string]any:
+		if of, ok := v["anyOf"].([]any); ok && len(of) == 2 {
+			if second, ok := of[1].(map[string]any); ok && second["type"] == "null" {
+				delete(v, "anyOf")
+				v["allOf"], v["nullable"] = of[:1], true
+			}
+		}
+		if license, ok := v["license"].(map[string]any); ok {
+			delete(license, "identifier") // of 3.1
+		}
+		for _, item := range v {
+			withoutNull(item)
+		}
+	}
+}
