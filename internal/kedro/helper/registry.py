@@ -162,6 +162,7 @@ def main(out):
 
 
 if __name__ == "__main__":
+    os.environ["DO_NOT_TRACK"] = "1"  # else kedro-telemetry writes into pyproject.toml
     if sys.path and not getattr(sys.flags, "safe_path", False):
         sys.path[0] = os.getcwd()  # as `python -m kedro` has it, in place of our own folder
     main(sys.argv[1])

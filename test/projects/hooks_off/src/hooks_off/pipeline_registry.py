@@ -1,6 +1,6 @@
 """Three nodes in a row, and one that fails."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline, node
 
 
 def start():
@@ -16,5 +16,5 @@ def fail(x):
 
 
 def register_pipelines():
-    chain = Pipeline([Node(start, None, "a", name="start"), Node(double, "a", "b", name="double"), Node(double, "b", "c")])
-    return {"__default__": chain, "fail": chain + Pipeline([Node(fail, "c", "d", name="fail")])}
+    chain = Pipeline([node(start, None, "a", name="start"), node(double, "a", "b", name="double"), node(double, "b", "c")])
+    return {"__default__": chain, "fail": chain + Pipeline([node(fail, "c", "d", name="fail")])}

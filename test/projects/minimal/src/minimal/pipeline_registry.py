@@ -1,20 +1,20 @@
 """Pipelines, in one module: none has a folder of its own."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline, node
 
 from . import nodes
 
 
 def one(name, func, inputs, outputs, **more):
-    return Pipeline([Node(func, inputs, outputs, name=name, **more)])
+    return Pipeline([node(func, inputs, outputs, name=name, **more)])
 
 
 def register_pipelines():
     pipelines = {
         "sum": Pipeline(
             [
-                Node(nodes.numbers, "params:count", "values", name="make", tags=["first"]),
-                Node(nodes.total, "values", "total", name="add", tags=["second"]),
+                node(nodes.numbers, "params:count", "values", name="make", tags=["first"]),
+                node(nodes.total, "values", "total", name="add", tags=["second"]),
             ]
         ),
         "echo": one("echo", nodes.echo, "parameters", "echoed"),
@@ -33,17 +33,17 @@ def register_pipelines():
         "no_input": one("no_input", nodes.identity, "not_there", "never"),
         "versioned": Pipeline(
             [
-                Node(nodes.numbers, "params:count", "values", name="make"),
-                Node(nodes.total, "values", "kept_versions", name="keep"),
-                Node(nodes.identity, "kept_versions", "plain_file", name="copy"),
+                node(nodes.numbers, "params:count", "values", name="make"),
+                node(nodes.total, "values", "kept_versions", name="keep"),
+                node(nodes.identity, "kept_versions", "plain_file", name="copy"),
             ]
         ),
         "later_failure": Pipeline(
             [
-                Node(nodes.numbers, "params:count", "plain_file", name="make"),
-                Node(nodes.identity, "plain_file", "again", name="pass_on"),
-                Node(nodes.fail_with, ["params:message", "again"], "never", name="break"),
-                Node(nodes.total, "never", "total", name="after"),
+                node(nodes.numbers, "params:count", "plain_file", name="make"),
+                node(nodes.identity, "plain_file", "again", name="pass_on"),
+                node(nodes.fail_with, ["params:message", "again"], "never", name="break"),
+                node(nodes.total, "never", "total", name="after"),
             ]
         ),
         "nothing": Pipeline([]),
