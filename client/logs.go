@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,7 +19,8 @@ type LogOptions struct {
 }
 
 // Logs gives a log as it is now, every byte as the run wrote it. The caller closes
-// it. A read that fails is no end of the log: ask for the rest by Range.
+// it. A read that fails with *ConnError is no end of the log: ask for the rest by
+// Range.
 func (c *Client) Logs(ctx context.Context, id string, o LogOptions) (io.ReadCloser, error) {
 	query := url.Values{}
 	if o.Attempt > 0 {
@@ -42,5 +44,20 @@ func (c *Client) Logs(ctx context.Context, id string, o LogOptions) (io.ReadClos
 		_ = resp.Body.Close()
 		return nil, fmt.Errorf("the server answered the whole log where %s was asked for", o.Range)
 	}
-	return resp.Body, nil
+	return &logBody{ReadCloser: resp.Body, url: c.URL()}, nil
+}
+
+// logBody tells a connection that was cut from the end of the log.
+type logBody struct {
+	io.ReadCloser
+	url string
+}
+
+// Read gives a *ConnError where the answer was cut.
+func (b *logBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		err = &ConnError{URL: b.url, Err: err, cut: true}
+	}
+	return n, err
 }

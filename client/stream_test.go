@@ -147,6 +147,21 @@ func TestFollowLogsGivesEveryByteOnce(t *testing.T) {
 	require.Equal(t, log, got.String())
 }
 
+func TestALogThatIsCutHasNotEnded(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		cutOff()
+	})
+	body, err := c.Logs(soon(t), "j", LogOptions{})
+	require.NoError(t, err)
+	got, err := io.ReadAll(body)
+	require.Equal(t, "half", string(got))
+	var conn *ConnError
+	require.ErrorAs(t, err, &conn)
+	require.NoError(t, body.Close())
+}
+
 func TestLogs(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		require.Equal(t, "attempt=1&format=text&tail=3", r.URL.Query().Encode())

@@ -47,7 +47,11 @@ until the job has ended; the exit code is then that of the job.`,
 					return err
 				}
 				_, err = io.Copy(a.Streams.Out, body)
-				return errors.Join(err, body.Close())
+				err = errors.Join(err, body.Close())
+				if ctx.Err() != nil {
+					return ending(exitInterrupted)
+				}
+				return err
 			}
 			err = a.followJob(ctx, c, id, attempt, tail, a.Streams.Out)
 			if ctx.Err() != nil {

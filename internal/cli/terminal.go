@@ -17,13 +17,15 @@ type terminal struct {
 	colour bool
 }
 
-// terminal asks what w is. NO_COLOR (any value) and TERM=dumb turn colour off.
+// terminal asks what w is. NO_COLOR (any value) turns colour off, TERM=dumb also
+// drawing over a line.
 func (a *app) terminal(w io.Writer) terminal {
 	width, ok := a.Terminal(w)
 	if !ok {
 		return terminal{}
 	}
-	return terminal{tty: true, width: width, colour: a.environ["NO_COLOR"] == "" && a.environ["TERM"] != "dumb"}
+	able := a.environ["TERM"] != "dumb" // can redraw and paint
+	return terminal{tty: able, width: width, colour: able && a.environ["NO_COLOR"] == ""}
 }
 
 // systemTerminal is a Program's usual Terminal.
