@@ -55,7 +55,7 @@ func writeCache(dir string, in Inspector, r Registry, fingerprint string) error 
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name())
+	defer func() { _ = os.Remove(temporary.Name()) }() // gone already when all went well
 	if _, err := temporary.Write(text); err != nil {
 		temporary.Close()
 		return err

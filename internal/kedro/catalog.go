@@ -229,7 +229,7 @@ func (c *Catalog) load(ctx context.Context) error {
 		}
 	}
 	for _, f := range found.Findings {
-		c.opts.Log.Warn("project: "+f.Message, "project", project.Name, "do", f.Fix)
+		c.opts.Log.Warn("the project needs a look", "project", project.Name, "found", f.Message, "do", f.Fix)
 	}
 	if c.opts.OnChange != nil {
 		c.opts.OnChange(r)

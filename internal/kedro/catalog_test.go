@@ -263,8 +263,9 @@ func TestRefreshesShareALoad(t *testing.T) {
 			wait.Add(1)
 			go func() {
 				defer wait.Done()
-				_, err := c.Refresh(t.Context())
-				require.NoError(t, err)
+				if _, err := c.Refresh(t.Context()); err != nil {
+					t.Error(err)
+				}
 			}()
 		}
 	}

@@ -118,7 +118,7 @@ func ours(name, value string, p EnvPolicy) bool {
 			return true
 		}
 	}
-	return slices.Contains(systemd, name)
+	return systemd(name)
 }
 
 // serviceOwn is what a run sees only if pass_env names it.
@@ -127,12 +127,14 @@ func serviceOwn(name string, p EnvPolicy) bool {
 		p.Postgres && strings.HasPrefix(name, "PG")
 }
 
-// systemd hands these to its service alone; a child that has them speaks in the
+// systemd: it hands these to its service alone; a child that has them speaks in the
 // service's name (systemd.exec(5), sd_listen_fds(3), sd_notify(3)).
-var systemd = []string{
-	"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID", "MANAGERPID",
-	"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "STATE_DIRECTORY",
-	"CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "FDSTORE",
+func systemd(name string) bool {
+	return slices.Contains([]string{
+		"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID", "MANAGERPID",
+		"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "STATE_DIRECTORY",
+		"CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "FDSTORE",
+	}, name)
 }
 
 // strictName is what run_env: strict lets through.

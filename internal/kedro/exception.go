@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	ansi      = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\))")
+	ansi      = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[\\x20-\\x2f]*[\\x40-\\x7e]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\))")
 	exception = regexp.MustCompile(`^((?:[A-Za-z_]\w*\.)*[A-Z_]\w*)(?:: ?(.*))?$`)
 	noModule  = regexp.MustCompile(`No module named '?([\w.]+)'?`)
 )

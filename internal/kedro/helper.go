@@ -81,7 +81,7 @@ func unpack(parent, dir string, files map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temporary)
+	defer func() { _ = os.RemoveAll(temporary) }() // gone already when all went well
 	for rel, content := range files {
 		path := filepath.Join(temporary, rel)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -103,7 +103,7 @@ func unpack(parent, dir string, files map[string][]byte) error {
 	if mkErr != nil {
 		return mkErr
 	}
-	defer os.RemoveAll(damaged)
+	defer func() { _ = os.RemoveAll(damaged) }() // what stays is only in the way
 	if err := os.Rename(dir, filepath.Join(damaged, "x")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

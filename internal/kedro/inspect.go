@@ -48,7 +48,7 @@ func (in Inspector) Inspect(ctx context.Context) (Inspection, error) {
 	if err != nil {
 		return Inspection{}, fmt.Errorf("make the folder for the registry: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // what stays is only in the way
 	env, err := in.Env()
 	if err != nil {
 		return Inspection{}, err

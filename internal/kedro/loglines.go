@@ -17,8 +17,9 @@ var (
 	logSaving    = regexp.MustCompile(`Saving data to (\S+)`)
 	logResume    = regexp.MustCompile(`--from-nodes "([^"]*)"`)
 	logSource    = regexp.MustCompile(`\s+[\w.]+\.py:\d+\s*$`) // the right-hand column of a rich log
-	logOK        = "Pipeline execution completed successfully"
 )
+
+const logOK = "Pipeline execution completed successfully"
 
 type logReader struct {
 	done, total int

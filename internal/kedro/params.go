@@ -55,12 +55,10 @@ func (w *paramWriter) space() {
 	}
 }
 
-// next skips blanks and takes one byte.
-func (w *paramWriter) next() byte {
+// skip passes over blanks and one byte.
+func (w *paramWriter) skip() {
 	w.space()
-	c := w.in[w.pos]
 	w.pos++
-	return c
 }
 
 func (w *paramWriter) value(field string, depth int) error {
@@ -95,7 +93,7 @@ func (w *paramWriter) value(field string, depth int) error {
 }
 
 func (w *paramWriter) object(field string, depth int) error {
-	w.next()
+	w.skip()
 	w.out.WriteByte('{')
 	seen := map[string]bool{}
 	for first := true; ; first = false {
@@ -106,7 +104,7 @@ func (w *paramWriter) object(field string, depth int) error {
 			return nil
 		}
 		if !first {
-			w.next() // the comma
+			w.skip() // the comma
 			w.space()
 			w.out.WriteString(", ")
 		}
@@ -124,7 +122,7 @@ func (w *paramWriter) object(field string, depth int) error {
 		if utf8.RuneCount(w.out.Bytes()[before:]) > maxKeyLength {
 			return fault.InvalidField(cutText(inner, 200), fmt.Sprintf("a key of more than %d characters; Kedro can't read it", maxKeyLength))
 		}
-		w.next() // the colon
+		w.skip() // the colon
 		w.out.WriteString(": ")
 		if err := w.value(inner, depth+1); err != nil {
 			return err
@@ -133,7 +131,7 @@ func (w *paramWriter) object(field string, depth int) error {
 }
 
 func (w *paramWriter) array(field string, depth int) error {
-	w.next()
+	w.skip()
 	w.out.WriteByte('[')
 	for i := 0; ; i++ {
 		w.space()
@@ -143,7 +141,7 @@ func (w *paramWriter) array(field string, depth int) error {
 			return nil
 		}
 		if i > 0 {
-			w.next() // the comma
+			w.skip() // the comma
 			w.out.WriteString(", ")
 		}
 		if err := w.value(fmt.Sprintf("%s[%d]", field, i), depth+1); err != nil {
@@ -228,7 +226,7 @@ func (w *paramWriter) interpolation(field, s string) (string, error) {
 	}
 	var b strings.Builder
 	backslashes := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch {
 		case s[i] == '\\':
 			backslashes++

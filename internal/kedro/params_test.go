@@ -3,7 +3,6 @@ package kedro
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -21,7 +20,7 @@ import (
 func fieldOf(t *testing.T, err error) string {
 	t.Helper()
 	var fe *fault.Error
-	require.True(t, errors.As(err, &fe), "%v", err)
+	require.ErrorAs(t, err, &fe)
 	require.Len(t, fe.Fields, 1)
 	return fe.Fields[0].Field
 }

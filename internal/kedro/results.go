@@ -50,7 +50,7 @@ type WireNode struct {
 }
 
 // Wire gives the node in its form for clients.
-func (n Node) Wire() WireNode {
+func (n *Node) Wire() WireNode {
 	w := WireNode{Name: n.Name, Status: n.Status, StartedAt: wireTime(n.StartedAt), CompletedAt: wireTime(n.CompletedAt)}
 	if w.StartedAt != nil && w.CompletedAt != nil {
 		seconds := n.Seconds()
@@ -79,8 +79,8 @@ func (s *State) Results(code *Code) (json.RawMessage, error) {
 			Dataset: o.Dataset, Type: orNil(o.Type), Path: orNil(o.Path), Version: orNil(o.Version), Node: orNil(o.Node), Bytes: o.Bytes,
 		})
 	}
-	for _, n := range s.Nodes {
-		w.Nodes = append(w.Nodes, n.Wire())
+	for i := range s.Nodes {
+		w.Nodes = append(w.Nodes, s.Nodes[i].Wire())
 	}
 	if code != nil {
 		w.Code = &wireCode{Commit: orNil(code.Commit), Dirty: code.Dirty, Hash: orNil(code.Hash)}

@@ -3,6 +3,7 @@ package kedro
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func RunConfig(o RunOptions, v Version) ([]byte, error) {
 		out.Write(value)
 		sep = ", "
 	}
-	for _, opt := range options {
+	for _, opt := range options() {
 		values, err := o.values(opt.field)
 		if err != nil {
 			return nil, err
@@ -257,8 +258,8 @@ func splitsAtComma(name string) bool {
 }
 
 func renameField(err error, field string) error {
-	fe, ok := err.(*fault.Error)
-	if !ok {
+	var fe *fault.Error
+	if !errors.As(err, &fe) {
 		return err
 	}
 	out := *fe

@@ -100,13 +100,10 @@ func walkSources(p Project, visit func(rel string, info fs.FileInfo)) {
 		if err != nil {
 			continue
 		}
-		// What can't be read is passed over: Kedro will say so itself.
 		_ = filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error {
 			switch {
-			case err != nil && d != nil && d.IsDir():
+			case err != nil: // what can't be read is passed over: Kedro will say so itself
 				return fs.SkipDir
-			case err != nil:
-				return nil
 			case d.IsDir() && path != real && skipFolder(d.Name()):
 				return fs.SkipDir
 			case !d.IsDir() && !strings.HasSuffix(d.Name(), ".pyc"):

@@ -35,7 +35,7 @@ type Node struct {
 }
 
 // Seconds is how long the node took; 0 while it runs.
-func (n Node) Seconds() float64 {
+func (n *Node) Seconds() float64 {
 	if n.StartedAt.IsZero() || n.CompletedAt.Before(n.StartedAt) {
 		return 0
 	}
@@ -184,6 +184,7 @@ func (s *State) applyNode(e Event) *Node {
 			x.Node = e.Node
 			s.Exception = &x
 		}
+	default: // of the run, not of a node
 	}
 	if n.Status == before {
 		return nil
@@ -303,6 +304,7 @@ func (s *State) Progress() Progress {
 			p.Done++
 		case NodeRunning:
 			p.Running = append(p.Running, s.Nodes[i].Name)
+		default:
 		}
 	}
 	return s.logProgress(p)

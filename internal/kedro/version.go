@@ -85,37 +85,39 @@ func since(major, minor int, key string, f form) func(Version) (string, form) {
 
 // options is all that differs between versions of `kedro run`; measured on 0.18.14,
 // 0.19.15 and 1.7.0, read in the sources of those between.
-var options = []option{
-	{"pipeline_names", func(v Version) (string, form) {
-		if v.AtLeast(1, 2) { // --pipeline is deprecated and warns
-			return "pipelines", commaString
-		}
-		return "pipeline", single
-	}},
-	{"node_names", func(v Version) (string, form) {
-		if v.AtLeast(0, 19) {
-			return "node_names", nodeString
-		}
-		return "node_names", list
-	}},
-	{"from_nodes", always("from_nodes", nodeString)},
-	{"to_nodes", always("to_nodes", nodeString)},
-	{"from_inputs", always("from_inputs", commaString)},
-	{"to_outputs", always("to_outputs", commaString)},
-	{"tags", always("tags", commaString)},
-	{"namespaces", func(v Version) (string, form) {
-		if v.AtLeast(1, 0) {
-			return "namespaces", nodeString
-		}
-		return "namespace", single
-	}},
-	{"load_versions", always("load_versions", commaString)},
-	{"env", always("env", text)},
-	{"conf_source", always("conf_source", text)},
-	{"runner", always("runner", text)},
-	{"runner_params", since(1, 6, "runner_params", object)},
-	{"is_async", always("is_async", boolean)},
-	{"only_missing_outputs", since(1, 0, "only_missing_outputs", boolean)},
+func options() []option {
+	return []option{
+		{"pipeline_names", func(v Version) (string, form) {
+			if v.AtLeast(1, 2) { // --pipeline is deprecated and warns
+				return "pipelines", commaString
+			}
+			return "pipeline", single
+		}},
+		{"node_names", func(v Version) (string, form) {
+			if v.AtLeast(0, 19) {
+				return "node_names", nodeString
+			}
+			return "node_names", list
+		}},
+		{"from_nodes", always("from_nodes", nodeString)},
+		{"to_nodes", always("to_nodes", nodeString)},
+		{"from_inputs", always("from_inputs", commaString)},
+		{"to_outputs", always("to_outputs", commaString)},
+		{"tags", always("tags", commaString)},
+		{"namespaces", func(v Version) (string, form) {
+			if v.AtLeast(1, 0) {
+				return "namespaces", nodeString
+			}
+			return "namespace", single
+		}},
+		{"load_versions", always("load_versions", commaString)},
+		{"env", always("env", text)},
+		{"conf_source", always("conf_source", text)},
+		{"runner", always("runner", text)},
+		{"runner_params", since(1, 6, "runner_params", object)},
+		{"is_async", always("is_async", boolean)},
+		{"only_missing_outputs", since(1, 0, "only_missing_outputs", boolean)},
+	}
 }
 
 // escapesInterpolation: Kedro resolves ${…} in parameters given at run time, and a
