@@ -120,7 +120,9 @@ func (r *rig) call(method, path, body string, headers ...string) reply {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(r.t, err)
-	return reply{resp.StatusCode, resp.Header, string(b)}
+	a := reply{resp.StatusCode, resp.Header, string(b)}
+	conforms(r.t, method, path, a)
+	return a
 }
 
 func (r *rig) get(path string, headers ...string) reply {

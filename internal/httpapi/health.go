@@ -44,5 +44,5 @@ func (a *api) front(c *call) error {
 		http.Redirect(c.w, c.r, "/docs", http.StatusSeeOther)
 		return nil
 	}
-	return c.plain("kedrod "+a.o.Version+"\nAPI: /api/v1, described at /docs and /openapi.json\n")
+	return c.plain("kedrod " + a.o.Version + "\nAPI: /api/v1, described at /docs and /openapi.json\n")
 }

@@ -63,6 +63,9 @@ func readObject(body []byte) ([]member, error) {
 	case nil:
 		return members, nil
 	case *shapeError:
+		if !json.Valid(body) { // further on
+			return nil, fault.New(fault.Malformed, "the body is not JSON")
+		}
 		return nil, fault.InvalidField(cut(e.path, 200), e.message)
 	default:
 		return nil, fault.New(fault.Malformed, err.Error())

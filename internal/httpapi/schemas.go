@@ -49,6 +49,7 @@ func (s *schemas) mend() {
 			s.mendField(schema, field, p, f, omitted)
 		}
 	}
+	s.mendLists()
 	s.mendSubmission()
 	s.objects("Job", "parameters", "results", "runner_params")
 	job := s.registry.Map()["Job"]
@@ -82,6 +83,22 @@ func (s *schemas) objects(name string, fields ...string) {
 	for _, f := range fields {
 		p := s.registry.Map()[name].Properties[f]
 		p.Type, p.Nullable, p.AdditionalProperties = huma.TypeObject, true, true
+	}
+}
+
+// mendLists says that an answer's lists are never null, but for a job's options that
+// were not given.
+func (s *schemas) mendLists() {
+	options := s.registry.Map()["Submission"].Properties
+	for name, schema := range s.registry.Map() {
+		if name == "Submission" {
+			continue
+		}
+		for field, p := range schema.Properties {
+			if p.Type == huma.TypeArray {
+				p.Nullable = name == "Job" && options[field] != nil
+			}
+		}
 	}
 }
 
