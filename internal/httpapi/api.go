@@ -38,8 +38,9 @@ type Options struct {
 	// Authenticate says who calls, or refuses with a fault; nil: everybody is
 	// service.Anonymous. Operations that need no key never ask it.
 	Authenticate func(*http.Request) (service.Caller, error)
-	// Stopping ends streams and waits when it ends, as the server stops; nil: never.
-	Stopping context.Context
+	// Done ends streams and waits when it is closed, as it must be when the server
+	// stops; nil: they end with their clients only.
+	Done <-chan struct{}
 	// Heartbeat is the time between two comments in a stream; 0: 15 s.
 	Heartbeat time.Duration
 }
@@ -52,6 +53,7 @@ type api struct {
 	mux       *http.ServeMux
 	origins   *http.CrossOriginProtection
 	documents func() (documents, error)
+	stopping  context.Context // ends with Options.Done
 }
 
 // New makes the API with everything it serves outside /api/v1. It never fails: the
@@ -63,9 +65,6 @@ func New(o Options) http.Handler {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 15 * time.Second
 	}
-	if o.Stopping == nil {
-		o.Stopping = context.Background()
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -75,6 +74,15 @@ func New(o Options) http.Handler {
 	a := &api{
 		o: o, service: o.Service, log: o.Log, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 		documents: sync.OnceValues(func() (documents, error) { return describe(o.Version) }),
+	}
+	a.stopping = context.Background()
+	if o.Done != nil {
+		stopping, stop := context.WithCancel(a.stopping)
+		a.stopping = stopping
+		go func() { // one for all streams
+			<-o.Done
+			stop()
+		}()
 	}
 	for _, op := range operations() {
 		a.mux.Handle(op.method+" "+op.path, a.handle(op))

@@ -63,7 +63,7 @@ func (a *api) refuse(w *writer, r *http.Request, err error) {
 // within is the request's context, which also ends as the server stops.
 func (a *api) within(r *http.Request) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(r.Context())
-	forget := context.AfterFunc(a.o.Stopping, cancel)
+	forget := context.AfterFunc(a.stopping, cancel)
 	return ctx, func() {
 		forget()
 		cancel()

@@ -81,7 +81,7 @@ func newRig(t testing.TB, set ...func(*httpapi.Options)) *rig {
 		Projects: []service.Project{{Name: "sales", Path: "/srv/sales", Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}}},
 	})
 	stopping, stop := context.WithCancel(context.Background())
-	o := httpapi.Options{Service: r.service, Version: "1.2.3", Stopping: stopping, Heartbeat: time.Minute}
+	o := httpapi.Options{Service: r.service, Version: "1.2.3", Done: stopping.Done(), Heartbeat: time.Minute}
 	for _, f := range set {
 		f(&o)
 	}
