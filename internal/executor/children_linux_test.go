@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/kedrod/kedrod/internal/executor/guard"
 )
@@ -57,7 +61,7 @@ func workerChild(args []string) int {
 			if pid := guardPID(e); pid != 0 && pid != old {
 				break
 			}
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 		r := begin(1) // returns once the new guard has answered
 		fmt.Println("started", r.PID())
@@ -66,4 +70,15 @@ func workerChild(args []string) int {
 		fmt.Println("started")
 	}
 	select {}
+}
+
+func pidLines(t testing.TB, path string, n int) []int {
+	t.Helper()
+	var pids []int
+	for _, l := range lines(t, path, n) {
+		pid, err := strconv.Atoi(strings.TrimSpace(l))
+		require.NoError(t, err)
+		pids = append(pids, pid)
+	}
+	return pids
 }

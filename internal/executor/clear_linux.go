@@ -41,7 +41,7 @@ func (r *Run) clear() []int {
 				left = append(left, p.PID)
 			}
 		}
-		time.Sleep(pause)
+		<-time.After(pause)
 		pause = min(2*pause, 250*time.Millisecond)
 		strays = r.exec.door.strays(r)
 	}

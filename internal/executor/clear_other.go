@@ -16,7 +16,7 @@ func (r *Run) clear() []int {
 			return nil
 		}
 		r.armStuck()
-		time.Sleep(pause)
+		<-time.After(pause)
 		pause = min(2*pause, 250*time.Millisecond)
 	}
 }

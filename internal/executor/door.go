@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"sync"
 	"syscall"
-
-	"github.com/kedrod/kedrod/internal/executor/proc"
 )
 
 // door is the one way in which children are started, so that it is known which of our children are orphans to be reaped here. There is one for
@@ -15,21 +13,16 @@ type door struct {
 	forks sync.RWMutex
 	own   sync.Map // pid -> *child, from the fork until it is reaped
 
-	mu      sync.Mutex
-	users   int            // executors
-	reaper  *reaper        // while there are users
-	runs    map[*Run]bool  // started and not yet cleared
-	orphans map[int]orphan // adopted children by pid
-}
-
-// orphan is what is remembered of an adopted child.
-type orphan struct {
-	start  uint64
-	marker string // KEY=VALUE as its environment held it when first seen; "" if it had none
+	mu     sync.Mutex
+	users  int           // executors
+	reaper *reaper       // while there are users
+	runs   map[*Run]bool // started and not yet cleared
 }
 
 // theDoor is the only global: there is one list of children per process.
-var theDoor = &door{runs: map[*Run]bool{}, orphans: map[int]orphan{}}
+//
+//nolint:gochecknoglobals // what it mirrors is the process's own, too
+var theDoor = &door{runs: map[*Run]bool{}}
 
 // child is a process that was started through the door and is not reaped.
 type child struct {
@@ -115,35 +108,4 @@ func (d *door) ended(r *Run) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.runs, r)
-}
-
-// owns tells whether an orphan belongs to the run. marker is what its environment held; onlyRuns, whether none but runs' processes can be adopted
-// (not so for a container's first process, which gets everybody's orphans).
-func (d *door) owns(r *Run, p proc.Process, marker string, onlyRuns bool) bool {
-	r.mu.Lock()
-	start, known := r.known[p.PID]
-	_, inKnown := r.known[p.Session]
-	r.mu.Unlock()
-	switch {
-	case p.Session == r.child.pid || p.Group == r.child.pid:
-		return true
-	case known && start == p.Start:
-		return true
-	case marker != "":
-		return marker == r.marker.Entry
-	case inKnown:
-		return true
-	case !onlyRuns || r.start == 0 || r.start > p.Start:
-		return false
-	}
-	// It has shed group, session and environment: it belongs to one of the runs that were alive when it was born. If this is the last of them, it
-	// is this one's to end.
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for other := range d.runs {
-		if other != r && other.start <= p.Start {
-			return false
-		}
-	}
-	return true
 }

@@ -1,18 +1,17 @@
 package executor
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
-	"slices"
+	"sync"
 	"syscall"
 	"time"
 
-	"github.com/kedrod/kedrod/internal/executor/guard"
-	"github.com/kedrod/kedrod/internal/executor/proc"
 	"golang.org/x/sys/unix"
+
+	"github.com/kedrod/kedrod/internal/executor/proc"
 )
 
 // reaper takes away the zombies of adopted orphans, on each SIGCHLD and each second. It never waits for "any child": that would steal the status of
@@ -25,13 +24,16 @@ type reaper struct {
 	gone    chan struct{}
 	session int  // this process's own
 	noFiles bool // the kernel has no children files
+
+	mu      sync.Mutex
+	orphans map[int]orphan // adopted children by pid
 }
 
 func startReaper(d *door, log *slog.Logger) (*reaper, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the parent of orphans (PR_SET_CHILD_SUBREAPER): %w", err)
 	}
-	r := &reaper{door: d, log: log, signals: make(chan os.Signal, 1), quit: make(chan struct{}), gone: make(chan struct{})}
+	r := &reaper{door: d, log: log, signals: make(chan os.Signal, 1), quit: make(chan struct{}), gone: make(chan struct{}), orphans: map[int]orphan{}}
 	session, err := unix.Getsid(0)
 	if err != nil {
 		return nil, fmt.Errorf("find our session: %w", err)
@@ -85,9 +87,9 @@ func (r *reaper) reap(all bool) {
 			continue // gone, or not a run's: those left our session, and nothing can come back to it
 		}
 		if got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err == nil && got == pid {
-			r.door.mu.Lock()
-			delete(r.door.orphans, pid)
-			r.door.mu.Unlock()
+			r.mu.Lock()
+			delete(r.orphans, pid)
+			r.mu.Unlock()
 		}
 	}
 }
@@ -100,61 +102,4 @@ func (r *reaper) children(all bool) ([]int, error) {
 		return proc.AllChildren()
 	}
 	return proc.Children()
-}
-
-// strays are the living orphans that belong to a run.
-func (d *door) strays(r *Run) []proc.Process {
-	d.mu.Lock()
-	reaper := d.reaper
-	d.mu.Unlock()
-	pids, err := reaper.children(false)
-	if err != nil {
-		reaper.log.Warn("our children can't be listed", "error", err)
-		return nil
-	}
-	notOwn := func() {
-		pids = slices.DeleteFunc(pids, func(pid int) bool { _, own := d.own.Load(pid); return own })
-	}
-	if notOwn(); len(pids) == 0 {
-		return nil
-	}
-	d.forks.Lock()   // a child that was listed between its fork and its registration is registered after this
-	d.forks.Unlock() //nolint:staticcheck // an empty critical section: a barrier
-	notOwn()
-	onlyRuns := os.Getpid() != 1
-	var found []proc.Process
-	for _, pid := range pids {
-		p, err := proc.Stat(pid)
-		if err != nil || !p.Alive() || p.PPID != os.Getpid() || p.Session == reaper.session {
-			continue
-		}
-		if d.owns(r, p, d.markerOf(p), onlyRuns) {
-			found = append(found, p)
-		}
-	}
-	return found
-}
-
-// markerOf reads an orphan's marker, KEY=VALUE; once, unless the environment is empty, as it also is for a moment during an exec.
-func (d *door) markerOf(p proc.Process) string {
-	d.mu.Lock()
-	o, seen := d.orphans[p.PID]
-	d.mu.Unlock()
-	if seen && o.start == p.Start {
-		return o.marker
-	}
-	o = orphan{start: p.Start}
-	environ := proc.Environ(p.PID)
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if bytes.HasPrefix(entry, []byte(guard.MarkerKey+"=")) {
-			o.marker = string(entry)
-			break
-		}
-	}
-	if len(environ) > 0 {
-		d.mu.Lock()
-		d.orphans[p.PID] = o
-		d.mu.Unlock()
-	}
-	return o.marker
 }

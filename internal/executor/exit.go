@@ -41,7 +41,7 @@ func exitOf(ws syscall.WaitStatus, ru *syscall.Rusage) Exit {
 	case ws.Signaled():
 		x.Signal, x.CoreDump = ws.Signal(), ws.CoreDump()
 	}
-	x.MaxRSS = int64(ru.Maxrss) * maxrssUnit
+	x.MaxRSS = ru.Maxrss * maxrssUnit
 	x.UserTime, x.SystemTime = time.Duration(ru.Utime.Nano()), time.Duration(ru.Stime.Nano())
 	return x
 }

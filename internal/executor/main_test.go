@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,17 +75,6 @@ func lines(t testing.TB, path string, n int) []string {
 		return strings.Count(string(b), "\n") >= n
 	}, patience, 2*time.Millisecond, "%d lines in %s", n, path)
 	return got
-}
-
-func pidLines(t testing.TB, path string, n int) []int {
-	t.Helper()
-	var pids []int
-	for _, l := range lines(t, path, n) {
-		pid, err := strconv.Atoi(strings.TrimSpace(l))
-		require.NoError(t, err)
-		pids = append(pids, pid)
-	}
-	return pids
 }
 
 func waitExit(t testing.TB, r *Run) Exit {

@@ -54,7 +54,7 @@ func TestOutputBounds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		for b, _ := os.ReadFile(pidFile); strings.Count(string(b), "\n") < 2; b, _ = os.ReadFile(pidFile) {
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 		cancel()
 	}()

@@ -47,6 +47,7 @@ func (e *StartError) Error() string {
 		return fmt.Sprintf("%s: arguments and environment are too large for the system: %v", e.Path, e.Err)
 	case NoResources:
 		return fmt.Sprintf("%s: a limit of processes, memory or files is reached: %v", e.Path, e.Err)
+	case OtherStartError:
 	}
 	return fmt.Sprintf("start %s: %v", e.Path, e.Err)
 }

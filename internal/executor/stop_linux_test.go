@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kedrod/kedrod/internal/executor/proc"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/executor/proc"
 )
 
 // requireGone polls until none of the processes is alive.
@@ -73,6 +74,19 @@ func TestStopReachesEveryDescendant(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestStopRemembersTheTreeOfBefore: the parent ends at SIGINT, and its child, known by nothing else than having been below it, is still the run's,
+// though it may as well be another's that is alive.
+func TestStopRemembersTheTreeOfBefore(t *testing.T) {
+	e := newExecutor(t)
+	older, _ := startShell(t, e, "older", "sleep 600")
+	r, out := startShell(t, e, "a", `env -i /usr/bin/setsid /bin/sh -c 'trap "" TERM INT; echo $$; while :; do /bin/sleep 1; done' & trap 'exit 3' INT; while :; do sleep 0.01; done`)
+	pids := pidLines(t, out, 1)
+	require.NoError(t, r.Stop(t.Context(), Grace{Int: patience}))
+	require.Equal(t, 3, r.Exit().Code)
+	require.Empty(t, aliveOf(pids))
+	require.NoError(t, older.Stop(t.Context(), Grace{}))
 }
 
 // TestStopOutrunsForks: processes that fork on and on, each in a session of its own.

@@ -2,7 +2,6 @@ package joblog
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -174,7 +173,7 @@ func TestViewNoticesThatItIsOutdated(t *testing.T) {
 	_, err = Trim(path, Limit{Bytes: 50000, Head: 1000})
 	require.NoError(t, err)
 	_, err = v.ReadAt(make([]byte, 100), 5000)
-	require.True(t, errors.Is(err, ErrMoved), "%v", err)
+	require.ErrorIs(t, err, ErrMoved)
 	n, err := v.ReadAt(make([]byte, 100), 0)
 	require.NoError(t, err)
 	require.Equal(t, 100, n)

@@ -98,7 +98,7 @@ func (w *Watcher) Follow(ctx context.Context, path string, from int64, ended <-c
 
 // drain hands over what there is from an offset on and returns the next one.
 func (w *Watcher) drain(ctx context.Context, l *Log, at int64, fn func(Chunk) error) (int64, error) {
-	buf := w.buffers.Get().(*[]byte)
+	buf, _ := w.buffers.Get().(*[]byte) // New makes nothing else
 	defer w.buffers.Put(buf)
 	for ctx.Err() == nil {
 		c, err := l.ReadChunk(at, *buf)

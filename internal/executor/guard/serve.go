@@ -6,8 +6,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kedrod/kedrod/internal/executor/proc"
 	"golang.org/x/sys/unix"
+
+	"github.com/kedrod/kedrod/internal/executor/proc"
 )
 
 // scans is how often the guard looks for processes with the worker's marker once the worker is gone, and pause how long it waits in between.
@@ -98,7 +99,7 @@ func killAll(s *state, worker string) int {
 				empty = 0
 			}
 		}
-		time.Sleep(pause)
+		<-time.After(pause)
 	}
 	return len(killed)
 }
