@@ -60,7 +60,9 @@ func Classify(exit Exit, state *State, logTail []byte, python string) Outcome {
 		return Outcome{}
 	}
 	x := state.Exception
-	if x == nil {
+	// With the hook at work, a process that leaves by a code of its own raised
+	// nothing: an exception in its log is one that was caught and printed.
+	if x == nil && (!state.Hooked || !state.Started || exit.Code == 1) {
 		x = exceptionFromLog(logTail)
 	}
 	if x != nil && (state.Started || inRunner.MatchString(x.Traceback)) {
@@ -82,7 +84,7 @@ func Classify(exit Exit, state *State, logTail []byte, python string) Outcome {
 // raised is an exception of the pipeline's own.
 func raised(x *Exception, python string) Outcome {
 	reason := ReasonPipelineError
-	if x.Type == "MemoryError" || strings.HasSuffix(x.Type, "._ArrayMemoryError") {
+	if x.Type == "MemoryError" || strings.HasSuffix(x.Type, "_ArrayMemoryError") /* numpy */ {
 		reason = ReasonOutOfMemory
 	}
 	return Outcome{Reason: reason, Message: exceptionMessage(x, python), Exception: x}

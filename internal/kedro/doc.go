@@ -14,8 +14,10 @@
 //
 // A run:
 //
+//	StartGate.Wait(ctx)                            keeps the starts of a project apart
 //	RunConfig(options, version)                    the bytes of its configuration file
 //	Argv(python, configFile)                       its command; working directory: Project.Path
+//	PycachePrefix(project, cacheDir)               where compiled files go, if not beside the sources
 //	Environment(base, policy, run)                 its environment
 //	NewEventReader(path, offset).Follow(...)       what the hook writes, as it is written
 //	State.Apply, State.LogLine, State.Close        nodes, progress, outputs
