@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-EXAMPLE := examples/penguins
+EXAMPLE := examples/wine
 EXAMPLE_PIPELINE := __default__
 REQUIREMENTS := $(EXAMPLE)/requirements.txt
 KEDRO_PYTHON := $(CURDIR)/.cache/venv-kedro/bin/python

@@ -62,6 +62,11 @@ fi
 cat "$work/out"
 export KEDROD_URL=$url
 
+# The registry is read in the background, by the project's own interpreter.
+for _ in $(seq 600); do
+	if "$kedrod" pipelines "$pipeline" -o json >/dev/null 2>&1; then break; fi
+	sleep 0.1
+done
 show "$kedrod" pipelines
 show "$kedrod" submit "$pipeline" --follow
 show "$kedrod" ps
