@@ -18,7 +18,8 @@ func facts(ctx context.Context, o options, work string) []string {
 		fmt.Sprintf("%d cores (%s), Linux %s, %s/%s", runtime.NumCPU(), processor(), firstLine(os.ReadFile("/proc/sys/kernel/osrelease")),
 			runtime.GOOS, runtime.GOARCH),
 		fmt.Sprintf("one durable write (4 KB appended, fdatasync): p50 %.2f ms", milliseconds(durableWrite(work))),
-		"kedrod: " + said(ctx, o.kedrod, "version"),
+		"load average before the run (0 on a machine to oneself): " + firstLine(os.ReadFile("/proc/loadavg")),
+		said(ctx, o.kedrod, "version"),
 		said(ctx, o.python, "--version") + ", Kedro " + said(ctx, o.python, "-c", "import kedro; print(kedro.__version__)"),
 	}
 	if o.yardstick != "" {

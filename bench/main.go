@@ -52,7 +52,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.jobs, "jobs", 1000, "no-op jobs that go through, submission to end")
 	flags.IntVar(&o.starts, "starts", 50, "jobs whose time from submission to process is taken, one at a time")
 	flags.IntVar(&o.realJobs, "real-jobs", 10, "jobs of real Kedro that go through (0: none)")
-	flags.DurationVar(&o.limit, "limit", 30*time.Minute, "give up after this long")
+	flags.DurationVar(&o.limit, "limit", time.Hour, "give up after this long")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

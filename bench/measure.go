@@ -14,7 +14,7 @@ type recorder func(key string, value float64)
 
 const (
 	settle    = 2 * time.Second  // after a start, before memory is read
-	drainTime = 4 * time.Minute  // for everything submitted to end
+	drainTime = 10 * time.Minute // for everything submitted to end
 	startTime = 60 * time.Second // for a stack to answer
 	many      = 16               // clients of the heavier load
 )
