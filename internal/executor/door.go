@@ -14,7 +14,7 @@ type door struct {
 	own   sync.Map // pid -> *child, from the fork until it is reaped
 
 	mu     sync.Mutex
-	users  int           // executors
+	users  int           // executors, and runs that are not cleared: one that is stuck may outlive its executor
 	reaper *reaper       // while there are users
 	runs   map[*Run]bool // started and not yet cleared
 }
@@ -102,10 +102,13 @@ func (d *door) alive(r *Run) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.runs[r] = true
+	d.users++
 }
 
+// ended takes a run that is cleared out of them.
 func (d *door) ended(r *Run) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	delete(d.runs, r)
+	d.mu.Unlock()
+	d.leave()
 }

@@ -244,4 +244,12 @@ func TestStuck(t *testing.T) {
 		require.Equal(t, pids, waitExit(t, r).LeftBehind)
 		require.Empty(t, aliveOf(pids))
 	})
+	t.Run("beyond Close", func(t *testing.T) {
+		immortal.Store(true)
+		r, _ := startShell(t, e, "c", "exec sleep 600")
+		var stuck *StuckError
+		require.ErrorAs(t, e.Close(t.Context()), &stuck)
+		// Its socket closed, the guard has other means; and the end is still seen.
+		require.Equal(t, syscall.SIGKILL, waitExit(t, r).Signal)
+	})
 }
