@@ -24,7 +24,7 @@ RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
 REAL_TESTS = $$(find client cmd internal -name '*real_test.go' | xargs -r grep -hoE '^func Test[A-Za-z0-9_]+' | cut -c6- | paste -sd '|')
 
-.PHONY: help build demo test test-fast lint docs bench release clean env-kedro env-yardstick .cache/venv-kedro
+.PHONY: help build demo test test-fast lint docs docs-current bench release clean env-kedro env-yardstick .cache/venv-kedro
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,9 +45,15 @@ test-fast: ## the tests that need no Kedro, without the race detector; under a m
 lint: bin/golangci-lint ## golangci-lint, other systems' builds, and the checks of scripts/lint.sh
 	@scripts/lint.sh bin/golangci-lint
 
-docs: build ## write the generated documents anew
-	bin/kedrod openapi > docs/openapi.json.new
-	mv docs/openapi.json.new docs/openapi.json
+docs: ## write the generated documents anew
+	@mkdir -p .cache
+	go build -trimpath -buildvcs=false -o .cache/kedrod-docs ./cmd/kedrod
+	.cache/kedrod-docs openapi > .cache/openapi.json
+	cp .cache/openapi.json docs/openapi.json
+	@rm .cache/openapi.json .cache/kedrod-docs
+
+docs-current: docs # for CI: what is generated is committed
+	@git diff --exit-code --stat -- docs || { echo 'make docs, and commit what it writes'; exit 1; }
 
 bench: build env-kedro $(if $(YARDSTICK),env-yardstick) ## measure kedrod, beside the stack in YARDSTICK=DIR where there is one
 	@mkdir -p .cache/bench
