@@ -19,7 +19,7 @@ const requestID = "X-Request-Id"
 func (a *api) around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
-		w := &writer{ResponseWriter: rw}
+		w := newWriter(rw)
 		id := r.Header.Get(requestID)
 		if !sane(id) {
 			id = rand.Text()[:16]
@@ -27,7 +27,6 @@ func (a *api) around(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set(requestID, id)
 		h.Set("X-Content-Type-Options", "nosniff")
-		defer w.settle()
 		defer a.note(w, r, id, begun)
 		defer a.recover(w, r, id)
 		if err := a.admit(r); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,7 @@ type rig struct {
 	url     string
 	http    *http.Client
 	stop    context.CancelFunc
+	close   func() error // of the store
 }
 
 func newRig(t testing.TB, set ...func(*httpapi.Options)) *rig {
@@ -74,8 +76,8 @@ func newRig(t testing.TB, set ...func(*httpapi.Options)) *rig {
 	dir := t.TempDir()
 	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "jobs.db"), sqlite.Options{})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	r := &rig{t: t, store: s, runs: rundir.New(filepath.Join(dir, "runs"))}
+	r := &rig{t: t, store: s, close: sync.OnceValue(s.Close), runs: rundir.New(filepath.Join(dir, "runs"))}
+	t.Cleanup(func() { require.NoError(t, r.close()) })
 	r.service = service.New(service.Options{
 		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Worker: true, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Projects: []service.Project{{Name: "sales", Path: "/srv/sales", Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}}},
@@ -101,8 +103,16 @@ type reply struct {
 	body   string
 }
 
-// call sends a request; headers are name, value, name, value …
+// call is plain, with the answer held against the OpenAPI document.
 func (r *rig) call(method, path, body string, headers ...string) reply {
+	r.t.Helper()
+	a := r.plain(method, path, body, headers...)
+	conforms(r.t, method, path, a)
+	return a
+}
+
+// plain sends a request; headers are name, value, name, value …
+func (r *rig) plain(method, path, body string, headers ...string) reply {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))
 	require.NoError(r.t, err)
@@ -120,9 +130,7 @@ func (r *rig) call(method, path, body string, headers ...string) reply {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(r.t, err)
-	a := reply{resp.StatusCode, resp.Header, string(b)}
-	conforms(r.t, method, path, a)
-	return a
+	return reply{resp.StatusCode, resp.Header, string(b)}
 }
 
 func (r *rig) get(path string, headers ...string) reply {
@@ -151,4 +159,25 @@ func (r *rig) claim() {
 	ctx := r.t.Context()
 	_, err := r.store.Claim(ctx, store.Claim{Worker: "w1", Limit: 1, Projects: []string{"sales"}})
 	require.NoError(r.t, err)
+}
+
+// noAdvance is an advance that tells nothing.
+var noAdvance = store.Advance{}
+
+// cancelPending waits for a job to be pending and cancels it.
+func (r *rig) cancelPending() {
+	r.t.Helper()
+	var id string
+	require.Eventually(r.t, func() bool {
+		items := r.get("/api/v1/jobs?status=pending").object(r.t)["items"].([]any)
+		if len(items) == 1 {
+			id = items[0].(map[string]any)["id"].(string)
+		}
+		return id != ""
+	}, 10*time.Second, time.Millisecond)
+	require.Equal(r.t, http.StatusOK, r.call(http.MethodPost, "/api/v1/jobs/"+id+"/cancel", "").status)
+}
+
+func textLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

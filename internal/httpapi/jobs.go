@@ -66,7 +66,7 @@ func (a *api) body(c *call) ([]byte, error) {
 	if c.r.ContentLength > a.o.MaxBody {
 		return nil, a.tooLarge()
 	}
-	control := http.NewResponseController(c.w.ResponseWriter)
+	control := c.w.control
 	if control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
 		defer control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
 	}

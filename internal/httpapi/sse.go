@@ -36,7 +36,7 @@ func (a *api) stream(c *call) (s *stream, ctx context.Context, done func()) {
 	c.w.WriteHeader(http.StatusOK)
 	s = &stream{w: c.w, stop: cancel, every: a.o.Heartbeat}
 	s.mu.Lock()
-	s.beat = time.AfterFunc(s.every, s.heartbeat)
+	s.beat = time.AfterFunc(time.Hour, s.heartbeat) // set aright by send
 	s.mu.Unlock()
 	s.heartbeat() // so that the headers leave
 	return s, ctx, func() {
@@ -71,7 +71,7 @@ func (s *stream) add(kind, id string, data []byte) {
 }
 
 func (s *stream) send() error {
-	s.w.extend()
+	s.beat.Stop() // what is written now is a sign of life itself
 	_, err := s.w.Write(s.buf.Bytes())
 	if err == nil {
 		err = s.w.flush()

@@ -10,18 +10,27 @@ const (
 	// writeTime is how long one write may take: a client that reads nothing for so
 	// long is gone, and must hold no goroutine.
 	writeTime = 30 * time.Second
-	// writePiece is how much is written under one deadline; less fits the kernel's
-	// buffers and needs none.
+	// writePiece is how much is written under one deadline.
 	writePiece = 64 << 10
+	// freshTime is how old a deadline may be that is not moved: setting one costs.
+	freshTime = time.Second
 )
 
-// writer counts an answer's bytes and gives every large write a deadline.
+// writer counts an answer's bytes and gives every write a deadline. The last one
+// stays on the connection for what net/http itself writes, until the next request
+// moves it.
 type writer struct {
 	http.ResponseWriter
-	status  int
-	bytes   int64
-	timed   bool // a deadline stands on the connection
-	control *http.ResponseController
+	status   int
+	bytes    int64
+	extended time.Time
+	control  *http.ResponseController
+}
+
+func newWriter(w http.ResponseWriter) *writer {
+	nw := &writer{ResponseWriter: w, control: http.NewResponseController(w)}
+	nw.extend()
+	return nw
 }
 
 // Unwrap is for http.ResponseController.
@@ -40,41 +49,28 @@ func (w *writer) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	if len(p) <= writePiece && w.bytes < writePiece {
-		n, err := w.ResponseWriter.Write(p)
-		w.bytes += int64(n)
-		return n, err
-	}
 	done := 0
-	for done < len(p) {
+	for {
 		w.extend()
 		n, err := w.ResponseWriter.Write(p[done:min(len(p), done+writePiece)])
 		done += n
 		w.bytes += int64(n)
-		if err != nil {
+		if err != nil || done >= len(p) {
 			return done, err
 		}
 	}
-	return done, nil
 }
 
-// extend moves the deadline. A server whose connections have none, as in tests, is
-// left without.
+// extend moves the deadline. A response writer that knows none, as of a test, is left
+// without.
 func (w *writer) extend() {
-	if w.control == nil {
-		w.control = http.NewResponseController(w.ResponseWriter)
-	}
-	w.timed = w.control.SetWriteDeadline(time.Now().Add(writeTime)) == nil
-}
-
-// settle takes the deadline off, for the connection's next request.
-func (w *writer) settle() {
-	if w.timed {
-		_ = w.control.SetWriteDeadline(time.Time{})
+	if now := time.Now(); now.Sub(w.extended) > freshTime {
+		w.extended = now
+		_ = w.control.SetWriteDeadline(now.Add(writeTime))
 	}
 }
 
-// flush sends what was written, within writeTime.
+// flush sends what was written.
 func (w *writer) flush() error {
 	w.extend()
 	return w.control.Flush()

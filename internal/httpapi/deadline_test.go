@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// pipes is a listener whose one connection is a net.Pipe, which holds nothing back:
+// a client that does not read blocks whoever writes.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { close(p.done); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestDeadClient: a client that stops reading must not hold a stream for ever, nor a
+// long answer.
+func TestDeadClient(t *testing.T) {
+	for name, serve := range map[string]func(*api, *call) error{
+		"stream": func(a *api, c *call) error {
+			s, ctx, done := a.stream(c)
+			defer done()
+			<-ctx.Done()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return nil
+		},
+		"long answer": func(_ *api, c *call) error {
+			for {
+				if _, err := c.w.Write(make([]byte, writePiece)); err != nil {
+					return nil
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ended := make(chan time.Duration, 1)
+				a := &api{o: Options{Heartbeat: 15 * time.Second}, stopping: context.Background()}
+				begun := time.Now()
+				server := &http.Server{ //nolint:gosec // its limits are what is tested
+					Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+						w := newWriter(rw)
+						_ = serve(a, &call{w: w, r: r})
+						ended <- time.Since(begun)
+					}),
+				}
+				l := &pipes{conns: make(chan net.Conn, 1), done: make(chan struct{})}
+				ours, theirs := net.Pipe()
+				l.conns <- theirs
+				go func() { _ = server.Serve(l) }()
+				_, err := io.Copy(ours, strings.NewReader("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+				require.NoError(t, err)
+				took := <-ended
+				require.Equal(t, writeTime, took)
+				require.NoError(t, server.Close())
+				_ = ours.Close()
+				synctest.Wait()
+			})
+		})
+	}
+}
