@@ -36,6 +36,7 @@ func TestClassify(t *testing.T) {
 		{"a silent end", Exit{Code: 1}, nil, "", ReasonStartError, "the run ended with exit code 1 before the pipeline began"},
 		{"numpy has no room", Exit{Code: 1}, nil, "╭─ Traceback ─╮\n│ /x/kedro/runner/task.py:1 in f │\n╰─╯\n_ArrayMemoryError: Unable to allocate 1 TiB\n", ReasonOutOfMemory, "_ArrayMemoryError: Unable to allocate 1 TiB"},
 		{"another name in pip", Exit{Code: 1}, nil, "Traceback (most recent call last):\n  File \"x\", line 1\nModuleNotFoundError: No module named 'sklearn.svm'\n", ReasonStartError, "ModuleNotFoundError: No module named 'sklearn.svm' — install it in the interpreter PYTHON: PYTHON -m pip install scikit-learn"},
+		{"a log cut within a box", Exit{Code: 1}, nil, "of a line  │\n│ /x/kedro/runner/task.py:1 in f │\n╰─╯\nKeyError: 'a'\n", ReasonPipelineError, "KeyError: 'a'"},
 		{"hang-up", Exit{Signal: "SIGHUP"}, nil, "", ReasonKilled, "killed by SIGHUP, which nobody here sent"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

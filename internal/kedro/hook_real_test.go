@@ -174,3 +174,24 @@ func TestComposedPipelines(t *testing.T) {
 	require.False(t, needsFull(project, []string{"first", "second", "__default__"}, Version{1, 7, 0}))
 	require.False(t, needsFull(project, []string{"combo"}, Version{1, 4, 0}))
 }
+
+// TestATornLineSpoilsNoOther: a disk that is full for a moment leaves half a line.
+func TestATornLineSpoilsNoOther(t *testing.T) {
+	events := filepath.Join(t.TempDir(), "events")
+	code := `
+import os, kedrod_hook as hook
+hook._emit("node_run", node="a")
+write, os.write = os.write, lambda fd, data: write(fd, data[: len(data) // 2])
+hook._emit("node_run", node="lost")
+os.write = write
+hook._emit("node_run", node="b")
+`
+	env, err := Environment(os.Environ(), EnvPolicy{}, RunEnv{HookDir: unpacked(t).HookDir, EventsPath: events})
+	require.NoError(t, err)
+	result, err := execRunner{}.Output(t.Context(), Command{Argv: []string{realPython(t).Path, "-c", code}, Env: env, Limit: time.Minute})
+	require.NoError(t, err)
+	require.Zero(t, result.ExitCode, "%s", result.Stderr)
+	var nodes []string
+	require.NoError(t, NewEventReader(events, 0).Read(func(e Event) { nodes = append(nodes, e.Node) }))
+	require.Equal(t, []string{"a", "b"}, nodes)
+}

@@ -124,7 +124,7 @@ func TestEventReaderTakesWhatIsWhole(t *testing.T) {
 	read()
 	require.Equal(t, []string{"a"}, got)
 	offset := r.Offset()
-	add(`run", "node": "b"}` + "\n\x00garbage\n[]\n{\"ev\": 1}\n" + strings.Repeat("x", maxEventLine+10) + "\n" + `{"ev": "node_run", "node": "c"}` + "\n")
+	add(`run", "node": "b"}` + "\n\x00garbage\n[]\n{\"ev\": 1}\n" + `{"ev": "node_run", "node": "too long", "text": "` + strings.Repeat("x", maxEventLine) + "\"}\n" + `{"ev": "node_run", "node": "c"}` + "\n")
 	read()
 	require.Equal(t, []string{"a", "b", "c"}, got)
 
