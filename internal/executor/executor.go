@@ -59,6 +59,7 @@ type Executor struct {
 
 	mu     sync.Mutex
 	closed bool
+	starts sync.WaitGroup // those under way; none begins after closed is set
 	live   map[*Run]struct{}
 }
 
@@ -125,6 +126,10 @@ func (e *Executor) Close(ctx context.Context) error {
 		return nil
 	}
 	e.closed = true
+	e.mu.Unlock()
+	e.guard.refuse()
+	e.starts.Wait()
+	e.mu.Lock()
 	runs := make([]*Run, 0, len(e.live))
 	for r := range e.live {
 		runs = append(runs, r)
@@ -142,15 +147,22 @@ func (e *Executor) Close(ctx context.Context) error {
 	return errors.Join(append(errs, e.null.Close())...)
 }
 
-// add counts a run among those that Close ends. False: closed already.
-func (e *Executor) add(r *Run) bool {
+// enter begins a start, which Close waits for; starts.Done ends it. False: closed already.
+func (e *Executor) enter() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return false
 	}
-	e.live[r] = struct{}{}
+	e.starts.Add(1)
 	return true
+}
+
+// add counts a started run among those that Close ends.
+func (e *Executor) add(r *Run) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.live[r] = struct{}{}
 }
 
 func (e *Executor) drop(r *Run) {

@@ -30,6 +30,7 @@ type guardLink struct {
 	mu      sync.Mutex
 	guard   *guardProcess // nil while there is none
 	runs    map[string]registration
+	refused bool // no more announcements
 	closed  bool
 	err     error         // why the last attempt to start a guard failed
 	changed chan struct{} // closed, and replaced, when guard, closed, err or what the guard has answered changes
@@ -71,6 +72,14 @@ func (l *guardLink) open(ctx context.Context) error {
 	}
 }
 
+// refuse lets no more runs be announced; those that wait for a guard are sent away.
+func (l *guardLink) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = true
+	l.signal()
+}
+
 // close ends the guard by closing its socket and waits for its exit. If ctx ends first, the guard is left to its last work.
 func (l *guardLink) close(ctx context.Context) {
 	l.mu.Lock()
@@ -96,7 +105,7 @@ func (l *guardLink) signal() {
 func (l *guardLink) announce(ctx context.Context, run string) error {
 	for {
 		l.mu.Lock()
-		if l.closed {
+		if l.refused || l.closed {
 			l.mu.Unlock()
 			return ErrClosed
 		}

@@ -87,11 +87,11 @@ func (e *Executor) begin(ctx context.Context, spec Spec, files streams) (*Run, e
 		done: make(chan struct{}), stuck: make(chan struct{}), known: map[int]uint64{},
 		marker: proc.Marker{Entry: guard.MarkerKey + "=" + value},
 	}
-	if !e.add(r) {
+	if !e.enter() {
 		return nil, ErrClosed
 	}
+	defer e.starts.Done()
 	if err := e.guard.announce(ctx, r.id); err != nil {
-		e.drop(r)
 		return nil, fmt.Errorf("no guard, so no run is started: %w", err)
 	}
 	r.ooms = e.oom.read()
@@ -103,12 +103,12 @@ func (e *Executor) begin(ctx context.Context, spec Spec, files streams) (*Run, e
 	})
 	if err != nil {
 		e.guard.forget(r.id)
-		e.drop(r)
 		return nil, startError(path, spec.Dir, err)
 	}
 	if p, err := proc.Stat(r.child.pid); err == nil {
 		r.start = p.Start
 	}
+	e.add(r)
 	e.door.alive(r)
 	e.guard.started(r.id, r.child.pid, r.start)
 	setPriority(r.child.pid, e.nice, e.opts.OOMScoreAdj)
@@ -136,6 +136,9 @@ func (r *Run) Exit() Exit {
 func (r *Run) watch() {
 	r.child.awaitExit()
 	ended, elapsed := time.Now(), readBoottime().since(r.began)
+	r.mu.Lock()
+	stopped, killed := r.stopped, r.killed
+	r.mu.Unlock()
 	left := r.clear()
 	r.exec.door.ended(r)
 	r.exec.guard.ended(r.id, r.child.pid)
@@ -143,8 +146,6 @@ func (r *Run) watch() {
 	r.mu.Lock()
 	status, usage := r.child.reap()
 	r.reaped = true
-	normal := !r.stopped
-	killed := r.killed
 	if r.stuckTimer != nil {
 		r.stuckTimer.Stop()
 	}
@@ -152,8 +153,8 @@ func (r *Run) watch() {
 
 	r.exit = exitOf(status, usage)
 	r.exit.EndedAt, r.exit.Elapsed = ended, elapsed
-	r.exit.Stopped = !normal
-	if normal {
+	r.exit.Stopped = stopped
+	if !stopped {
 		r.exit.LeftBehind = left
 	}
 	byKill := r.exit.Signal == syscall.SIGKILL && !killed || r.exit.Code == 128+int(syscall.SIGKILL)

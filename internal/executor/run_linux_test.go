@@ -9,8 +9,13 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/executor/guard"
+	"github.com/kedrod/kedrod/internal/executor/proc"
 )
 
 func TestWhatARunGets(t *testing.T) {
@@ -82,6 +87,31 @@ func TestShortRunsWhileOrphansAreReaped(t *testing.T) {
 		require.NoError(t, err)
 	}
 	requireOnlyGuard(t, e)
+}
+
+// TestCloseWhileRunsAreStarted: every start is either refused or ended by Close.
+func TestCloseWhileRunsAreStarted(t *testing.T) {
+	e := newExecutor(t)
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				if _, err := e.Start(t.Context(), Spec{RunID: fmt.Sprint(g, "-", i), Argv: []string{"sleep", "600"}, Env: plainEnv}); err != nil {
+					assert.ErrorIs(t, err, ErrClosed)
+					return
+				}
+			}
+		})
+	}
+	marker := proc.Marker{Entry: guard.MarkerKey + "=" + e.opts.WorkerID + "/", Prefix: true}
+	count := func() int {
+		found, _ := proc.Find(proc.Wanted{Marker: marker})
+		return len(found)
+	}
+	require.Eventually(t, func() bool { return count() > 20 }, patience, time.Millisecond)
+	require.NoError(t, e.Close(t.Context()))
+	wg.Wait()
+	require.Zero(t, count())
 }
 
 func TestClose(t *testing.T) {

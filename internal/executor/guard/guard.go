@@ -14,8 +14,9 @@
 //	4 forget RUN              the announced run was not started
 //	5 tick                    are you there?
 //
-// The guard answers `ok SEQ` for the newest line it has worked off; this answers all before it. An unknown verb is answered and has no effect, so
-// that a worker upgraded in place can talk to the guard it inherited. When the socket ends, the guard kills every group that has started and not
+// The guard answers `ended`, `tick` and verbs that it does not know by `ok SEQ` for the newest line it has worked off, which answers all before it; the
+// rest need no answer, for what is in the socket reaches the guard even if the worker is gone. An unknown verb has no effect, so that a worker
+// upgraded in place can talk to the guard it inherited. When the socket ends, the guard kills every group that has started and not
 // ended, and every process whose environment holds a marker of the worker, and what descends from them; it looks three times, then exits.
 //
 // Where there is no /proc (darwin) it kills the registered groups only: a process that left its group, and a run that was just being forked, escape.

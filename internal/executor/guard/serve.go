@@ -59,8 +59,9 @@ func listen(s *state, wake time.Duration) {
 			say("a message that is not the protocol's")
 			return
 		}
-		// An answer that finds the socket full is left out: the next one covers it.
-		_, _ = unix.Write(Socket, s.answer())
+		if answer := s.answer(); answer != nil {
+			_, _ = unix.Write(Socket, answer) // one that finds the socket full is left out: the next covers it
+		}
 	}
 }
 

@@ -14,7 +14,8 @@ type state struct {
 	announced map[string]bool // runs between announcement and start
 	groups    map[int]uint64  // leader's pid -> its start time
 	partial   []byte          // of a line whose end has not come yet
-	answered  uint64          // newest sequence number worked off
+	newest    uint64          // sequence number worked off
+	owed      bool            // the worker waits for an answer
 }
 
 func newState() *state {
@@ -48,22 +49,25 @@ func (s *state) line(line string) bool {
 		s.announced[args[0]] = true
 	case verb == "forget" && len(args) == 1:
 		delete(s.announced, args[0])
-	case verb == "started" && len(args) == 3:
+	case verb == "started" && len(args) >= 3:
 		group, start, ok := numbers(args[0], args[1])
 		if !ok {
 			return false
 		}
 		s.groups[group] = start
 		delete(s.announced, args[2])
-	case verb == "ended" && len(args) == 2:
+	case verb == "ended" && len(args) >= 2:
 		group, _, ok := numbers(args[0], "0")
 		if !ok {
 			return false
 		}
 		delete(s.groups, group)
 		delete(s.announced, args[1])
+		s.owed = true
+	default: // tick, and what a newer worker may say
+		s.owed = true
 	}
-	s.answered = seq
+	s.newest = seq
 	return true
 }
 
@@ -77,6 +81,11 @@ func numbers(group, start string) (int, uint64, bool) {
 	return g, t, err == nil
 }
 
+// answer is what the worker waits for; nil if it does not.
 func (s *state) answer() []byte {
-	return append(strconv.AppendUint([]byte("ok "), s.answered, 10), '\n')
+	if !s.owed {
+		return nil
+	}
+	s.owed = false
+	return append(strconv.AppendUint([]byte("ok "), s.newest, 10), '\n')
 }
