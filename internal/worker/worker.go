@@ -196,8 +196,18 @@ func (w *Worker) drain(work context.Context) {
 	case <-w.kill:
 	}
 	w.each(func(a *attempt) { a.end(endDrain) })
-	<-idle
+	giveUp := time.NewTimer(w.o.Grace.Int + w.o.Grace.Term + reportTime)
+	defer giveUp.Stop()
+	select {
+	case <-idle:
+	case <-giveUp.C: // the store takes no report: the run folders keep them for the next start
+		w.Kill()
+		<-idle
+	}
 }
+
+// reportTime is how long a worker that stops goes on trying to report.
+const reportTime = 10 * time.Second
 
 // watchCancels hands cancels to the runs, by wake-up and each second.
 func (w *Worker) watchCancels(ctx context.Context) {

@@ -1,0 +1,415 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/kedrod/kedrod/internal/executor"
+	"github.com/kedrod/kedrod/internal/executor/proc"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/rundir"
+	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/sqlite"
+	"github.com/kedrod/kedrod/internal/worker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// interpreter stands where Python stands: it is called as Python would be to run
+// Kedro, and does what the pipeline's name says.
+const interpreter = `#!/bin/sh
+pipeline=$(sed -n 's/.*"pipelines*": *"\([^"]*\)".*/\1/p' "$5")
+case $pipeline in
+ok) echo "hello from $KEDROD_JOB_ID" ;;
+fail) echo 'Running node: f: f([a]) -> [b]'; printf 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nValueError: bad wine\n' >&2; exit 1 ;;
+killed) kill -9 $$ ;;
+sleep) touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
+stubborn)
+	trap '' INT TERM
+	(setsid sh -c 'trap "" INT TERM; while :; do sleep 1; done' &)
+	touch "$KEDROD_RUN_DIR/begun"
+	while :; do sleep 1; done ;;
+counted)
+	n=$(mktemp "$COUNTED/run.XXXXXX"); ls "$COUNTED" | wc -l >> "$COUNTED.most"; sleep 0.05; rm "$n" ;;
+env) env ;;
+esac
+`
+
+type catalog struct{}
+
+func (catalog) Snapshot() (kedro.Registry, bool) { return kedro.Registry{}, false }
+func (catalog) FullRegistry() bool               { return false }
+
+// rig is a worker on a real store and a real executor.
+type rig struct {
+	t     *testing.T
+	dir   string
+	db    *sqlite.Store
+	store worker.Store // db, or what a test puts around it
+	runs  rundir.Root
+	opts  worker.Options
+	n     int
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: t.TempDir()}
+	var err error
+	r.db, err = sqlite.Open(t.Context(), filepath.Join(r.dir, "jobs.db"), sqlite.Options{Rand: func() float64 { return 0.999 }})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.db.Close()) })
+	r.store = r.db
+	r.runs = rundir.New(filepath.Join(r.dir, "runs"))
+	python := filepath.Join(r.dir, "python")
+	require.NoError(t, os.WriteFile(python, []byte(interpreter), 0o700))
+	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "counted"), 0o700))
+	r.opts = worker.Options{
+		Self: store.Worker{ID: "w-" + filepath.Base(r.dir), Host: "here", PID: 1, Version: "test", Slots: 2, StartedAt: job.Truncate(time.Now())},
+		Projects: []*worker.Project{{
+			Name: "proj", Path: r.dir, Python: python, Catalog: catalog{},
+			Environ: append(os.Environ(), "COUNTED="+filepath.Join(r.dir, "counted"), "KEDROD_API_KEY=secret"),
+		}},
+		Runs: r.runs, Grace: executor.Grace{Int: 50 * time.Millisecond, Term: 50 * time.Millisecond}, Drain: 50 * time.Millisecond,
+		Log: slog.New(slog.DiscardHandler),
+	}
+	return r
+}
+
+// start runs a worker; stop ends it as a signal would.
+func (r *rig) start() (w *worker.Worker, stop func()) {
+	r.t.Helper()
+	exec, err := executor.New(r.t.Context(), executor.Options{WorkerID: r.opts.Self.ID})
+	require.NoError(r.t, err)
+	o := r.opts
+	o.Store, o.Starter = r.store, exec
+	w = worker.New(o)
+	require.NoError(r.t, w.Recover(r.t.Context()))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(r.t, <-done)
+		bounded, end := context.WithTimeout(context.WithoutCancel(r.t.Context()), 20*time.Second)
+		defer end()
+		require.NoError(r.t, exec.Close(bounded))
+	})
+	r.t.Cleanup(stop)
+	return w, stop
+}
+
+func (r *rig) submit(pipeline string, change func(*job.Job)) job.Job {
+	r.t.Helper()
+	r.n++
+	j := job.Job{
+		ID: fmt.Sprintf("job-%d", r.n), Project: "proj", Pipeline: pipeline, Status: job.Pending, CreatedAt: job.Truncate(time.Now()),
+		Queue: job.Queue{Timeout: time.Minute, MaxAttempts: 1, MaxRecoveries: 3},
+	}
+	if change != nil {
+		change(&j)
+	}
+	_, _, err := r.db.Submit(r.t.Context(), j, nil)
+	require.NoError(r.t, err)
+	return j
+}
+
+func (r *rig) get(id string) job.Job {
+	r.t.Helper()
+	j, err := r.db.Get(r.t.Context(), id)
+	require.NoError(r.t, err)
+	return j
+}
+
+// ended waits for the job's end.
+func (r *rig) ended(id string) job.Job {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { return r.get(id).Status.Terminal() }, 30*time.Second, 5*time.Millisecond, "job %s does not end", id)
+	return r.get(id)
+}
+
+// begun waits until the run's process says so.
+func (r *rig) begun(id string, attempt int) {
+	r.t.Helper()
+	path := filepath.Join(r.runs.Attempt(id, attempt).Path, "begun")
+	require.Eventually(r.t, func() bool { _, err := os.Stat(path); return err == nil }, 30*time.Second, 5*time.Millisecond, "run of %s does not begin", id)
+}
+
+// alive lists the processes of this rig's worker.
+func (r *rig) alive() []int {
+	r.t.Helper()
+	found, err := proc.Find(proc.Wanted{Marker: proc.Marker{Entry: "KEDROD_MARKER=" + r.opts.Self.ID + "/", Prefix: true}})
+	require.NoError(r.t, err)
+	var pids []int
+	for _, p := range found {
+		if p.Alive() {
+			pids = append(pids, p.PID)
+		}
+	}
+	return pids
+}
+
+func TestOutcomes(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	for _, c := range []struct {
+		pipeline string
+		status   job.Status
+		reason   job.Reason
+		message  string
+		exit     int
+		signal   string
+	}{
+		{"ok", job.Completed, "", "", 0, ""},
+		{"fail", job.Failed, job.PipelineError, "ValueError: bad wine", 1, ""},
+		{"killed", job.Failed, job.Killed, "SIGKILL", -1, "SIGKILL"},
+	} {
+		j := r.ended(r.submit(c.pipeline, nil).ID)
+		require.Equal(t, c.status, j.Status, c.pipeline)
+		require.Equal(t, c.reason, j.Reason, c.pipeline)
+		if c.message != "" {
+			require.Contains(t, *j.ErrorMessage, c.message)
+		}
+		require.Equal(t, "cold", j.Start)
+		attempts, err := r.db.Attempts(t.Context(), j.ID)
+		require.NoError(t, err)
+		require.Len(t, attempts, 1)
+		require.Equal(t, c.signal, attempts[0].Signal)
+		if c.signal == "" {
+			require.Equal(t, c.exit, *attempts[0].ExitCode)
+		}
+		_, left, err := r.runs.Attempt(j.ID, 1).ReadOutcome()
+		require.NoError(t, err)
+		require.False(t, left, "a reported outcome is removed")
+	}
+	log, err := os.ReadFile(r.runs.Attempt("job-1", 1).Log())
+	require.NoError(t, err)
+	require.Equal(t, "hello from job-1\n", string(log))
+}
+
+func TestNothingOfOursReachesARun(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	j := r.ended(r.submit("env", nil).ID)
+	require.Equal(t, job.Completed, j.Status)
+	log, err := os.ReadFile(r.runs.Attempt(j.ID, 1).Log())
+	require.NoError(t, err)
+	require.NotContains(t, string(log), "secret")
+	require.Contains(t, string(log), "KEDROD_JOB_ID=job-1\n")
+	require.Contains(t, string(log), "DO_NOT_TRACK=1\n")
+}
+
+func TestMissingInterpreterIsAStartError(t *testing.T) {
+	r := newRig(t)
+	r.opts.Projects[0].Python = filepath.Join(r.dir, "gone", "python")
+	r.start()
+	j := r.ended(r.submit("ok", nil).ID)
+	require.Equal(t, job.StartError, j.Reason)
+	require.Contains(t, *j.ErrorMessage, r.opts.Projects[0].Python)
+}
+
+func TestTimeoutEndsEveryProcessBeforeItIsSaid(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	j := r.ended(r.submit("stubborn", func(j *job.Job) { j.Queue.Timeout = 300 * time.Millisecond }).ID)
+	require.Empty(t, r.alive(), "said before the last process was gone")
+	require.Equal(t, job.Failed, j.Status)
+	require.Equal(t, job.Timeout, j.Reason)
+	require.GreaterOrEqual(t, *j.ExecutionTime, 0.3)
+}
+
+func TestCancelEndsEveryProcessBeforeItIsSaid(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	j := r.submit("stubborn", nil)
+	r.begun(j.ID, 1)
+	require.NotEmpty(t, r.alive())
+	_, err := r.db.Update(t.Context(), j.ID, func(j *job.Job) error { j.RequestCancel(time.Now()); return nil })
+	require.NoError(t, err)
+	got := r.ended(j.ID)
+	require.Empty(t, r.alive(), "said before the last process was gone")
+	require.Equal(t, job.Cancelled, got.Status)
+}
+
+func TestTriesAreNewAttemptsWithLogsOfTheirOwn(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	j := r.ended(r.submit("fail", func(j *job.Job) { j.Queue.MaxAttempts = 2 }).ID)
+	require.Equal(t, 2, j.Attempt)
+	require.Equal(t, 2, j.Tries)
+	for n := 1; n <= 2; n++ {
+		log, err := os.ReadFile(r.runs.Attempt(j.ID, n).Log())
+		require.NoError(t, err)
+		require.Contains(t, string(log), "bad wine")
+	}
+}
+
+func TestNeverMoreRunsThanSlots(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	var last job.Job
+	for range 12 {
+		last = r.submit("counted", nil)
+	}
+	r.ended(last.ID)
+	for i := 1; i <= 12; i++ {
+		require.Equal(t, job.Completed, r.ended(fmt.Sprintf("job-%d", i)).Status)
+	}
+	most, err := os.ReadFile(filepath.Join(r.dir, "counted.most"))
+	require.NoError(t, err)
+	counts := strings.Fields(string(most))
+	require.Len(t, counts, 12)
+	require.Contains(t, counts, "2", "the slots are used")
+	require.NotContains(t, counts, "3")
+}
+
+func TestDrainGivesBackWhatItEnds(t *testing.T) {
+	r := newRig(t)
+	_, stop := r.start()
+	j := r.submit("sleep", nil)
+	r.begun(j.ID, 1)
+	stop()
+	require.Empty(t, r.alive())
+	got := r.get(j.ID)
+	require.Equal(t, job.Pending, got.Status)
+	require.Zero(t, got.Tries+got.Recoveries)
+	attempts, err := r.db.Attempts(t.Context(), j.ID)
+	require.NoError(t, err)
+	require.Equal(t, job.AttemptReturned, attempts[0].Status)
+}
+
+func TestKillEndsRunsAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.opts.Drain, r.opts.Grace = time.Hour, executor.Grace{Int: time.Hour, Term: time.Hour}
+	w, stop := r.start()
+	j := r.submit("stubborn", nil)
+	r.begun(j.ID, 1)
+	w.Kill()
+	w.Kill()
+	stop()
+	require.Empty(t, r.alive())
+	require.Equal(t, job.Pending, r.get(j.ID).Status)
+}
+
+// faulty is the store with a fault in its reports.
+type faulty struct {
+	*sqlite.Store
+	report  func(ref job.Ref) error
+	advance func(ref job.Ref) error
+}
+
+func (f *faulty) Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error) {
+	if err := f.report(ref); err != nil {
+		return job.Job{}, err
+	}
+	return f.Store.Report(ctx, ref, o, last)
+}
+
+func (f *faulty) Advance(ctx context.Context, ref job.Ref, a store.Advance) error {
+	if f.advance != nil {
+		if err := f.advance(ref); err != nil {
+			return err
+		}
+	}
+	return f.Store.Advance(ctx, ref, a)
+}
+
+// TestOutcomeIsOnDiskBeforeItIsReported is invariant 8.
+func TestOutcomeIsOnDiskBeforeItIsReported(t *testing.T) {
+	r := newRig(t)
+	var seen atomic.Int32
+	r.store = &faulty{Store: r.db, report: func(ref job.Ref) error {
+		rec, ok, err := r.runs.Attempt(ref.JobID, ref.Attempt).ReadOutcome()
+		if err == nil && ok && rec.Ref == ref && rec.Outcome.Status == job.Completed {
+			seen.Add(1)
+		}
+		return nil
+	}}
+	r.start()
+	r.ended(r.submit("ok", nil).ID)
+	require.EqualValues(t, 1, seen.Load())
+}
+
+func TestAReportIsRepeatedUntilTheStoreHasIt(t *testing.T) {
+	r := newRig(t)
+	var calls atomic.Int32
+	r.store = &faulty{Store: r.db, report: func(job.Ref) error {
+		if calls.Add(1) <= 3 {
+			return errors.New("disk full")
+		}
+		return nil
+	}}
+	r.start()
+	require.Equal(t, job.Completed, r.ended(r.submit("ok", nil).ID).Status)
+	require.EqualValues(t, 4, calls.Load())
+}
+
+func TestAnAttemptThatNoLongerStandsLosesItsRun(t *testing.T) {
+	r := newRig(t)
+	fenced := make(chan struct{})
+	r.store = &faulty{Store: r.db, report: func(job.Ref) error { return errors.New("not reported at all") }, advance: func(job.Ref) error {
+		select {
+		case <-fenced:
+			return job.ErrFenced
+		default:
+			return errors.New("not now") // so that it is told again
+		}
+	}}
+	r.opts.Grace = executor.Grace{Int: time.Hour}
+	r.start()
+	j := r.submit("stubborn", nil)
+	r.begun(j.ID, 1)
+	close(fenced)
+	require.Eventually(t, func() bool { return len(r.alive()) == 0 }, 20*time.Second, 10*time.Millisecond)
+	require.Equal(t, job.Running, r.get(j.ID).Status, "it is not ours to report")
+}
+
+func TestRecoverReportsWhatWasFoundAndRunsTheRestAgain(t *testing.T) {
+	r := newRig(t)
+	told, lost := r.submit("ok", nil), r.submit("ok", nil)
+	jobs, err := r.db.Claim(t.Context(), store.Claim{Worker: "dead", Limit: 2, Projects: []string{"proj"}})
+	require.NoError(t, err)
+	require.Len(t, jobs, 2)
+	dir := r.runs.Attempt(told.ID, 1)
+	require.NoError(t, dir.Make())
+	require.NoError(t, dir.WriteOutcome(rundir.Record{
+		Ref:     job.Ref{JobID: told.ID, Attempt: 1, Worker: "dead"},
+		Outcome: job.Outcome{Status: job.Failed, Reason: job.PipelineError, Message: "ValueError: before the end", EndedAt: time.Now()},
+	}))
+	r.start()
+	got := r.ended(told.ID)
+	require.Equal(t, "ValueError: before the end", *got.ErrorMessage)
+	require.Equal(t, 1, got.Attempt, "it is not run again")
+	got = r.ended(lost.ID)
+	require.Equal(t, job.Completed, got.Status)
+	require.Equal(t, 2, got.Attempt)
+	require.Equal(t, 1, got.Recoveries)
+	_, left, err := dir.ReadOutcome()
+	require.NoError(t, err)
+	require.False(t, left)
+}
+
+func TestAFaultOfThisMachineLosesNothing(t *testing.T) {
+	r := newRig(t)
+	blocked := filepath.Join(r.dir, "runs")
+	require.NoError(t, os.WriteFile(blocked, nil, 0o600)) // no folder can be made
+	r.start()
+	j := r.submit("ok", nil)
+	require.Eventually(t, func() bool { return r.get(j.ID).Attempt >= 2 }, 20*time.Second, 10*time.Millisecond, "it is tried again")
+	require.NoError(t, os.Remove(blocked))
+	got := r.ended(j.ID)
+	require.Equal(t, job.Completed, got.Status)
+	require.Zero(t, got.Tries+got.Recoveries)
+}
