@@ -28,8 +28,9 @@ func TestWhatARunGets(t *testing.T) {
 	defer out.Close()
 	r, err := e.Start(t.Context(), Spec{
 		RunID: "job/1", Dir: dir, Output: out,
-		Argv: []string{"sh", "-c", `pwd; echo "$KEDROD_MARKER"; echo "$A"; cat; readlink /proc/$$/fd/0; cat /proc/sys/kernel/../../$$/stat; ls /proc/$$/fd | tr '\n' ' '; echo; sleep 0.05; nice; cat /proc/$$/oom_score_adj`},
-		Env:  append([]string{"KEDROD_MARKER=another/one", "A=b c"}, plainEnv...),
+		Argv: []string{"sh", "-c", `pwd; echo "$KEDROD_MARKER"; echo "$A"; cat; readlink /proc/$$/fd/0; cat /proc/sys/kernel/../../$$/stat; ls /proc/$$/fd | tr '\n' ' '; echo
+			while [ "$(nice)" = "$OUR_NICE" ] || [ "$(cat /proc/$$/oom_score_adj)" -lt 500 ]; do sleep 0.01; done; nice; cat /proc/$$/oom_score_adj`},
+		Env: append([]string{"KEDROD_MARKER=another/one", "A=b c", fmt.Sprint("OUR_NICE=", e.nice-5)}, plainEnv...),
 	})
 	require.NoError(t, err)
 	x := waitExit(t, r)
@@ -40,7 +41,7 @@ func TestWhatARunGets(t *testing.T) {
 	require.Equal(t, stat[0], stat[4], "a group of its own")
 	require.Equal(t, stat[0], stat[5], "a session of its own")
 	require.Equal(t, "0 1 2", strings.TrimSpace(got[5]), "no descriptor of ours leaks into a run")
-	require.Equal(t, "5", got[6])
+	require.Equal(t, strconv.Itoa(e.nice), got[6])
 	require.Equal(t, "500", got[7])
 }
 

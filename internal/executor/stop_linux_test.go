@@ -121,9 +121,9 @@ func TestWhatANormalEndLeavesBehindIsKilled(t *testing.T) {
 	}{
 		{"in the group", `sleep 600 & echo $!`, 1},
 		{"a daemon", `setsid sleep 600 & echo $!; sleep 0.05`, 1},
-		{"a daemon forked twice with a child", `(setsid sh -c 'sleep 600 & echo $!; echo $$; wait' &) ; sleep 0.1`, 2},
+		{"a daemon forked twice with a child", `(setsid sh -c 'sleep 600 & echo $!; echo $$; >ready; wait' &) ; while [ ! -e ready ]; do sleep 0.01; done`, 2},
 		{"an empty environment", `env -i /bin/sleep 600 & echo $!; sleep 0.05`, 1},
-		{"an empty environment and a session of its own", `(env -i /usr/bin/setsid /bin/sh -c 'echo $$; exec /bin/sleep 600' &); sleep 0.1`, 1},
+		{"an empty environment and a session of its own", `(env -i /usr/bin/setsid /bin/sh -c 'echo $$; >ready; exec /bin/sleep 600' &); while [ ! -e ready ]; do sleep 0.01; done`, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newExecutor(t)
