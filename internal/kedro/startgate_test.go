@@ -17,7 +17,7 @@ func TestStartsAreKeptApart(t *testing.T) {
 			require.NoError(t, gate.Wait(t.Context()))
 			require.Equal(t, time.Duration(i)*startSpacing, time.Since(begin))
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		begin = time.Now()
 		require.NoError(t, gate.Wait(t.Context()))
 		require.Zero(t, time.Since(begin), "nobody is before it")
