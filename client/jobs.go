@@ -68,15 +68,21 @@ func (c *Client) Job(ctx context.Context, id string, wait time.Duration) (*Job, 
 func (c *Client) Wait(ctx context.Context, id string) (*Job, error) {
 	var silent silence
 	for {
+		begun := time.Now()
 		job, err := c.Job(ctx, id, MaxWait/2)
-		switch {
-		case err == nil && job.Ended():
-			return job, nil
-		case err == nil:
-			silent.heard()
-		default:
+		if err != nil {
 			if err := silent.endure(ctx, err); err != nil {
 				return nil, err
+			}
+			continue
+		}
+		if job.Ended() {
+			return job, nil
+		}
+		silent.heard()
+		if time.Since(begun) < time.Second { // the answer did not wait, as while the service stops
+			if err := pause(ctx, 2*retryPause); err != nil {
+				return nil, fmt.Errorf("waiting for the job's end: %w", err)
 			}
 		}
 	}

@@ -97,6 +97,8 @@ func backend(b Backend) option { return func(p *Program) { p.Backend = b } }
 
 func run(ctx context.Context, t *testing.T, url string, args []string, options ...option) ran {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
 	var out, errs bytes.Buffer
 	p := Program{
 		Version: "1.2.3", Streams: Streams{In: strings.NewReader(""), Out: &out, Err: &errs},

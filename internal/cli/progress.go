@@ -87,7 +87,7 @@ func (p *progress) take(ev client.Event) string {
 			return ""
 		}
 		p.status = d.Status
-		if ev.Type == "end" {
+		if ended := (client.Job{Status: d.Status}); ended.Ended() {
 			return "" // told with its reason, from the job itself
 		}
 		if d.Status == "running" && d.Attempt > 1 {

@@ -220,6 +220,8 @@ func TestProgressLine(t *testing.T) {
 	require.Equal(t, "pending", take("status", `{"status":"pending"}`))
 	require.Equal(t, "running, attempt 2", take("status", `{"status":"running","attempt":2}`))
 	require.Empty(t, take("node", `nonsense`))
+	require.Empty(t, take("status", `{"status":"failed"}`), "the end is told once")
+	require.Equal(t, "failed  3/7  a, b\uFFFD[2J  0 ms", p.line(now))
 }
 
 // The line is redrawn in place, never longer than the terminal, and gone at the end.
