@@ -46,7 +46,7 @@ func TestDeadClient(t *testing.T) {
 		"long answer": func(_ *api, c *call) error {
 			for {
 				if _, err := c.w.Write(make([]byte, writePiece)); err != nil {
-					return nil
+					return err
 				}
 			}
 		},

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -86,17 +85,26 @@ func (a *api) tooLarge() error {
 	return fault.Newf(fault.TooLarge, "the body is larger than %d bytes: put large data into a dataset and pass its name", a.o.MaxBody)
 }
 
-// drained reads a body that an operation does not take, so that the connection can
-// go on; it may only be empty or an object without fields.
-func (a *api) drained(c *call) error {
-	if c.r.Body == nil || c.r.ContentLength == 0 {
+// noBody refuses fields for an operation that takes none; an empty object will do.
+func (a *api) noBody(c *call) error {
+	if c.r.ContentLength == 0 {
 		return nil
 	}
-	_, err := io.Copy(io.Discard, http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, a.o.MaxBody))
-	if err != nil {
-		return a.tooLarge()
+	body, err := a.body(c)
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return err
 	}
-	return nil
+	members, err := readObject(body)
+	if err != nil || a.o.IgnoreUnknownFields {
+		return err
+	}
+	var f refusals
+	for _, m := range members {
+		if !m.null() {
+			f.unknown("", m.name, nil)
+		}
+	}
+	return f.err()
 }
 
 func (a *api) job(c *call) error {
@@ -191,7 +199,7 @@ func queryFault(err error) error {
 }
 
 func (a *api) cancel(c *call) error {
-	if err := a.drained(c); err != nil {
+	if err := a.noBody(c); err != nil {
 		return err
 	}
 	v, err := a.service.Cancel(c.ctx(), c.caller, c.id())

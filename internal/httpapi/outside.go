@@ -71,7 +71,10 @@ func docsFile(c *call, name, kind string) error {
 	h.Set("Content-Type", kind)
 	h.Set("Content-Security-Policy", docsPolicy)
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "public, max-age=3600")
+	h.Set("Cache-Control", "no-cache")
+	if name == "swagger-ui-bundle.js" || name == "swagger-ui.css" { // large, and rarely another
+		h.Set("Cache-Control", "public, max-age=3600")
+	}
 	writeBytes(c.w, http.StatusOK, b)
 	return nil
 }

@@ -171,7 +171,7 @@ func TestOtherSites(t *testing.T) {
 }
 
 func TestPanicIsAnsweredAndLogged(t *testing.T) {
-	var log strings.Builder
+	var log lockedText
 	r := newRig(t, func(o *httpapi.Options) {
 		o.Log = textLog(&log)
 		o.Authenticate = func(*http.Request) (service.Caller, error) { panic(secret) }

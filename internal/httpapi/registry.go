@@ -52,7 +52,7 @@ func (a *api) pipelines(c *call) error {
 }
 
 func (a *api) refresh(c *call) error {
-	if err := a.drained(c); err != nil {
+	if err := a.noBody(c); err != nil {
 		return err
 	}
 	views, err := a.service.Refresh(c.ctx(), c.caller, c.query.texts("project"))

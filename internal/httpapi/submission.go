@@ -56,17 +56,17 @@ func (f *refusals) err() error {
 
 // unknown refuses a name that does not exist, with the nearest that do.
 func (f *refusals) unknown(prefix, name string, known []string) {
-	message := "no such field"
+	what := "field"
 	if prefix != "" {
-		message = "no such query parameter"
+		what = "query parameter"
 	}
+	message := "no such " + what
 	if near := kedro.Nearest(name, known, 3); len(near) > 0 {
 		message += "; did you mean " + strings.Join(near, ", ") + "?"
-	} else {
+	} else if len(known) > 0 {
 		message += "; there is " + strings.Join(known, ", ")
-		if len(known) == 0 {
-			message = "this call takes no query parameters"
-		}
+	} else {
+		message += ": this call takes none"
 	}
 	f.add(fault.UnknownField, prefix+printable(name), message)
 }
