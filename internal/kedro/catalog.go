@@ -32,6 +32,7 @@ type Catalog struct {
 	served    int // of those, begun by the last load that ended
 	lastLook  time.Time
 	retryAt   time.Time
+	git       string // the stamp at which Registry.Code was read
 }
 
 type catalogState struct {
@@ -139,11 +140,35 @@ func (c *Catalog) Run(ctx context.Context) error {
 				c.opts.Log.Error("the registry can't be read", "project", c.opts.Inspector.Project.Name, "error", err)
 				c.setRetry()
 			}
+		} else {
+			c.refreshCode(ctx)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
+		}
+	}
+}
+
+// refreshCode asks git again where something of it has changed and no source has.
+func (c *Catalog) refreshCode(ctx context.Context) {
+	stamp := gitStamp(c.opts.Inspector.Project)
+	c.mu.Lock()
+	same := c.git == stamp
+	c.git = stamp
+	c.mu.Unlock()
+	if s := c.state.Load(); same || !s.Known {
+		return
+	}
+	code := c.opts.Inspector.codeState(ctx)
+	for ctx.Err() == nil {
+		s := c.state.Load()
+		next := *s
+		code.Hash = next.Registry.SourceHash
+		next.Registry.Code = code
+		if c.state.CompareAndSwap(s, &next) {
+			return
 		}
 	}
 }
@@ -197,6 +222,7 @@ func (c *Catalog) load(ctx context.Context) error {
 		return err
 	}
 	r := found.Registry
+	stamp := gitStamp(project)
 	r.Code = c.opts.Inspector.codeState(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -217,7 +243,7 @@ func (c *Catalog) load(ctx context.Context) error {
 		r.Kedro, r.Python = firstOf(r.Kedro, old.Registry.Kedro), firstOf(r.Python, old.Registry.Python)
 	}
 	c.mu.Lock()
-	c.retryAt = time.Time{}
+	c.retryAt, c.git = time.Time{}, stamp
 	c.mu.Unlock()
 	if failed && r.Error.Stage == "kedro" {
 		c.setRetry() // a package installed meanwhile may not show in the sources

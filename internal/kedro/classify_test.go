@@ -74,9 +74,10 @@ func TestCodeState(t *testing.T) {
 	code := in.codeState(t.Context())
 	require.Regexp(t, `^[0-9a-f]{40}$`, code.Commit)
 	require.False(t, *code.Dirty)
-	before := fingerprint(p, nil)
+	before, sources := gitStamp(p), fingerprint(p, nil)
 	git("commit", "-qm", "y", "--allow-empty")
-	require.NotEqual(t, before, fingerprint(p, nil), "a new commit is seen")
+	require.NotEqual(t, before, gitStamp(p), "a new commit is seen")
+	require.Equal(t, sources, fingerprint(p, nil), "and is no reason to read the registry anew")
 	touch(t, p, "x = 1\n")
 	require.True(t, *in.codeState(t.Context()).Dirty)
 }

@@ -93,6 +93,16 @@ func (r Registry) Pipeline(name string) (Pipeline, bool) {
 	return r.Pipelines[i], true
 }
 
+// SavesVersions reports whether any dataset of the catalog is versioned.
+func (r Registry) SavesVersions() bool {
+	for _, d := range r.Datasets {
+		if d.Versioned {
+			return true
+		}
+	}
+	return false
+}
+
 // Names lists the pipelines, sorted.
 func (r Registry) Names() []string {
 	out := make([]string, len(r.Pipelines))

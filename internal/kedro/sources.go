@@ -27,16 +27,27 @@ func fingerprint(p Project, site []string) string {
 	walkSources(p, func(rel string, info fs.FileInfo) {
 		fmt.Fprintf(sum, "%s\x00%d\x00%d\x00", rel, info.Size(), info.ModTime().UnixNano())
 	})
-	git := gitFolder(p.Path)
-	for _, name := range []string{"HEAD", "index", "logs/HEAD"} { // the code's commit
-		if info, err := os.Stat(filepath.Join(git, name)); git != "" && err == nil {
-			fmt.Fprintf(sum, "git %s\x00%d\x00%d\x00", name, info.Size(), info.ModTime().UnixNano())
-		}
-	}
 	for _, name := range installed(p, site, true) {
 		io.WriteString(sum, name+"\x00")
 	}
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// gitStamp tells, by stat alone, whether the code's commit or its cleanness may have
+// changed; "" outside of git. It is apart from fingerprint, since git's index changes
+// with every `git status` and the registry does not.
+func gitStamp(p Project) string {
+	git := gitFolder(p.Path)
+	if git == "" {
+		return ""
+	}
+	var stamp strings.Builder
+	for _, name := range []string{"HEAD", "index", "logs/HEAD"} {
+		if info, err := os.Stat(filepath.Join(git, name)); err == nil {
+			fmt.Fprintf(&stamp, "%s %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return stamp.String()
 }
 
 // sourceHash is over the contents of the same set, and over the names of the

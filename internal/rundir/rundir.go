@@ -26,15 +26,22 @@ func New(path string) Root { return Root{path: path} }
 // Job is the folder of a job, which holds one folder for each attempt. Jobs are
 // spread by the end of their id, as a folder of millions is slow to list.
 func (r Root) Job(id string) string {
-	name := url.PathEscape(id)
-	if strings.Trim(name, ".") == "" || len(name) > 200 {
-		name = "x" + strconv.FormatUint(fnv(id), 16)
-	}
+	name := Name(id)
 	shard := "__"
 	if n := len(name); n >= 2 && strings.IndexFunc(name[n-2:], notAlnum) < 0 {
 		shard = name[n-2:]
 	}
 	return filepath.Join(r.path, shard, name)
+}
+
+// Name turns any id into a word of at most 180 bytes that may be a file's name and
+// holds no blank; a UUID stays as it is.
+func Name(id string) string {
+	name := url.PathEscape(id)
+	if strings.Trim(name, ".") == "" || len(name) > 180 {
+		name = "x" + strconv.FormatUint(fnv(id), 16)
+	}
+	return name
 }
 
 // Attempt is the folder of one attempt.

@@ -194,5 +194,5 @@ func (s *Service) waitingFor(j *job.Job) string {
 	case !s.o.Worker:
 		return "This service runs no worker (--no-worker)."
 	}
-	return "All slots are taken by other jobs."
+	return "It waits for a free slot of a worker."
 }

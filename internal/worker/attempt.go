@@ -123,10 +123,9 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	}
 	defer logFile.Close()
 	spec.Output = logFile
-	if wait := project.pause(time.Now(), &registry); wait > 0 {
-		select {
-		case <-time.After(wait):
-		case <-a.stop:
+	if registry.SavesVersions() {
+		if err := project.gate.Wait(ctx); err != nil {
+			return a.machine(err)
 		}
 	}
 	if why := a.ending(); why == endCancel || why == endDrain {

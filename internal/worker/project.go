@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"sync"
-	"time"
 
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/fault"
@@ -32,31 +30,7 @@ type Project struct {
 	PycachePrefix string // "" where the project's own compiled files can be written
 	Catalog       Catalog
 
-	mu   sync.Mutex
-	last time.Time // when a run was last let go
-}
-
-// versionGap keeps two starts of a project with versioned datasets apart: Kedro's
-// save version is the millisecond at which its session begins.
-const versionGap = 20 * time.Millisecond
-
-// pause says how long the next start has to wait, and counts on it.
-func (p *Project) pause(now time.Time, r *kedro.Registry) time.Duration {
-	gap := time.Duration(0)
-	for _, d := range r.Datasets {
-		if d.Versioned {
-			gap = versionGap
-			break
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at := p.last.Add(gap)
-	if at.Before(now) {
-		at = now
-	}
-	p.last = at
-	return at.Sub(now)
+	gate kedro.StartGate
 }
 
 // prepare writes the run's configuration and gives what to start. A fault.Error is
