@@ -75,6 +75,9 @@ func (a *attempt) run(ctx context.Context) {
 	begun := time.Now()
 	p := newPump(a)
 	o, verdict := a.execute(ctx, p)
+	if verdict == reported { // else the job would come straight back to the free slot
+		a.w.release(a)
+	}
 	switch verdict {
 	case dropped:
 		a.log.Warn("this attempt no longer stands: its run was ended and is not reported")
@@ -312,12 +315,8 @@ func (a *attempt) report(ctx context.Context, o job.Outcome, last store.Advance,
 		_, err := a.w.o.Store.Report(ctx, a.ref, o, last)
 		return err
 	})
-	if !ok {
-		return
-	}
-	a.log.Debug("reported", "claimed_to_reported", time.Since(begun))
-	if err := a.dir.RemoveOutcome(); err != nil {
-		a.log.Warn("the reported outcome stays in the run's folder", "error", err)
+	if ok {
+		a.log.Debug("reported", "claimed_to_reported", time.Since(begun))
 	}
 }
 

@@ -69,5 +69,5 @@ func (w *Worker) reportLeft(ctx context.Context, j *job.Job) error {
 		return err
 	}
 	w.o.Log.Info("reported an outcome that the last process could not", "job", j.ID, "attempt", j.Attempt, "status", string(rec.Outcome.Status))
-	return dir.RemoveOutcome()
+	return nil
 }

@@ -114,9 +114,9 @@ func (w *Worker) claimLoop(ctx, work context.Context) {
 	queue, unsubscribe := w.o.Store.Subscribe(store.TopicQueue)
 	defer unsubscribe()
 	failing := false
-	seen := time.Now()
+	var due duties
 	for ctx.Err() == nil {
-		err := w.tick(ctx, work, &seen)
+		err := w.tick(ctx, work, &due)
 		if err != nil && !failing && ctx.Err() == nil {
 			w.o.Log.Error("no job can be claimed; trying again each second", "error", err)
 		}
@@ -128,13 +128,19 @@ func (w *Worker) claimLoop(ctx, work context.Context) {
 	}
 }
 
+// duties are what the claiming goroutine does now and then.
+type duties struct{ expired, seen time.Time }
+
 // tick claims as many jobs as slots are free.
-func (w *Worker) tick(ctx, work context.Context, seen *time.Time) error {
-	if err := w.o.Store.ExpireDue(ctx); err != nil {
-		return err
+func (w *Worker) tick(ctx, work context.Context, last *duties) error {
+	if time.Since(last.expired) >= w.poll {
+		last.expired = time.Now()
+		if err := w.o.Store.ExpireDue(ctx); err != nil {
+			return err
+		}
 	}
-	if time.Since(*seen) > 15*time.Second {
-		*seen = time.Now()
+	if time.Since(last.seen) >= 15*time.Second {
+		last.seen = time.Now()
 		if err := w.save(ctx, store.WorkerReady); err != nil {
 			return err
 		}
@@ -157,8 +163,10 @@ func (w *Worker) tick(ctx, work context.Context, seen *time.Time) error {
 // wait returns when there may be something to claim.
 func (w *Worker) wait(ctx context.Context, queue <-chan struct{}, failing bool) {
 	d := w.poll
-	if next, err := w.o.Store.NextReady(ctx); err == nil && next != nil {
-		d = min(d, max(time.Until(*next), time.Millisecond))
+	if w.running() < w.o.Self.Slots {
+		if next, err := w.o.Store.NextReady(ctx); err == nil && next != nil {
+			d = min(d, max(time.Until(*next), time.Millisecond))
+		}
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -251,15 +259,24 @@ func (w *Worker) begin(ctx context.Context, j job.Job) {
 	w.wg.Add(1)
 	go func() {
 		defer w.wg.Done()
+		defer w.release(a)
 		a.run(ctx)
-		w.mu.Lock()
-		delete(w.active, j.ID)
-		w.mu.Unlock()
-		select {
-		case w.freed <- struct{}{}:
-		default:
-		}
 	}()
+}
+
+// release frees the attempt's slot; it may be called again. That happens as soon as
+// the last process is gone and before the report, so that report and next claim
+// share a transaction.
+func (w *Worker) release(a *attempt) {
+	w.mu.Lock()
+	if w.active[a.ref.JobID] == a {
+		delete(w.active, a.ref.JobID)
+	}
+	w.mu.Unlock()
+	select {
+	case w.freed <- struct{}{}:
+	default:
+	}
 }
 
 func (w *Worker) running() int {
