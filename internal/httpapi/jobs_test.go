@@ -90,7 +90,7 @@ func TestList(t *testing.T) {
 		return len(r.get("/api/v1/jobs" + query).object(t)["items"].([]any))
 	}
 	require.Equal(t, 6, count(""))
-	require.Equal(t, 6, count("/?pipeline_name=train&pipeline_name=__default__&status="))
+	require.Equal(t, 6, count("/?pipeline_name=train&pipeline_name=__default__&q=&cursor="))
 	require.Equal(t, 1, count("?pipeline_name=__default__&project=sales"))
 	require.Equal(t, 0, count("?project=other"))
 	require.Equal(t, 1, count("?user_id=ann"))

@@ -158,7 +158,11 @@ func (p *param) schema() *huma.Schema {
 	case flag:
 		return &huma.Schema{Type: huma.TypeBoolean}
 	case text:
-		return &huma.Schema{Type: huma.TypeString}
+		s := &huma.Schema{Type: huma.TypeString}
+		if p.repeated {
+			s.MinLength = new(1)
+		}
+		return s
 	}
 	return &huma.Schema{}
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -55,6 +56,10 @@ func TestProblems(t *testing.T) {
 		{"GET", "/api/v1/jobs?cursor=" + secret, "", 422, fault.Invalid, "query.cursor"},
 		{"GET", "/api/v1/jobs?id=abc", "", 422, fault.Invalid, "query.id"},
 		{"GET", "/api/v1/jobs?created_since=" + secret, "", 422, fault.Invalid, "query.created_since"},
+		{"GET", "/api/v1/jobs?user_id=", "", 422, fault.Invalid, "query.user_id"},
+		{"GET", "/api/v1/jobs?status=failed&status=", "", 422, fault.Invalid, "query.status"},
+		{"GET", "/api/v1/jobs?created_until=", "", 422, fault.Invalid, "query.created_until"},
+		{"GET", "/api/v1/jobs?limit=", "", 422, fault.Invalid, "query.limit"},
 		{"GET", "/api/v1/jobs?q=%zz" + secret, "", 400, fault.Malformed, ""},
 		{"GET", "/api/v1/jobs/nothing-here", "", 404, fault.NotFound, ""},
 		{"GET", "/api/v1/jobs/" + id + "?follow=" + secret, "", 422, fault.UnknownField, "query.follow"},
@@ -196,4 +201,25 @@ func TestStoreGone(t *testing.T) {
 	require.Equal(t, "down", a.object(t)["status"])
 	require.GreaterOrEqual(t, r.get("/readyz").status, 500)
 	require.Equal(t, http.StatusOK, r.get("/livez").status)
+}
+
+// TestCausesStayInTheLog: an error that is no fault is for us alone.
+func TestCausesStayInTheLog(t *testing.T) {
+	var log lockedText
+	r := newRig(t, func(o *httpapi.Options) {
+		o.Log = textLog(&log)
+		o.Authenticate = func(req *http.Request) (service.Caller, error) {
+			if req.Method == http.MethodHead {
+				return service.Caller{}, fault.Wrap(errors.New(secret), fault.Unavailable, "not now")
+			}
+			return service.Caller{}, errors.New(secret)
+		}
+	})
+	a := r.get("/api/v1/jobs")
+	require.Equal(t, http.StatusInternalServerError, a.status)
+	require.NotContains(t, a.body, secret)
+	require.Contains(t, log.String(), secret)
+	a = r.call(http.MethodHead, "/api/v1/jobs", "")
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+	require.Equal(t, "1", a.header.Get("Retry-After"))
 }

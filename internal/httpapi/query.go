@@ -38,8 +38,7 @@ type param struct {
 // query holds values that have passed readQuery.
 type query url.Values
 
-// readQuery checks a query against what the operation takes. An empty value is the
-// same as none.
+// readQuery checks a query against what the operation takes.
 func readQuery(raw string, params []param) (query, error) {
 	if raw == "" {
 		return nil, nil
@@ -55,7 +54,6 @@ func readQuery(raw string, params []param) (query, error) {
 			f.unknown("query.", name, names(params))
 			continue
 		}
-		values[name] = slices.DeleteFunc(values[name], func(v string) bool { return v == "" })
 		params[i].check(values[name], &f)
 	}
 	return query(values), f.err()
@@ -81,8 +79,6 @@ func names(params []param) []string {
 func (p *param) check(values []string, f *refusals) {
 	field := "query." + p.name
 	switch {
-	case len(values) == 0:
-		return
 	case p.later:
 		f.add(fault.NotSupported, field, "this version does not take it yet: leave it out")
 		return
@@ -122,6 +118,9 @@ func (p *param) refuse(v string) string {
 			return "must be true or false"
 		}
 	case text:
+		if v == "" && p.repeated { // as from a variable that was not set: it must not select everything
+			return "must not be empty: leave it out"
+		}
 		if strings.ContainsRune(v, 0) {
 			return "must not hold NUL"
 		}
