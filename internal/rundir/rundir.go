@@ -96,13 +96,27 @@ func (d Dir) WriteOutcome(r Record) error {
 	}
 	// The configuration has had its use: its file becomes the record's, as making one
 	// more costs as much as all the rest here (0.3 ms, measured on ext4).
-	if err := os.WriteFile(d.Config(), b, 0o600); err != nil {
+	if err := overwrite(d.Config(), b); err != nil {
 		return fmt.Errorf("outcome: %w", err)
 	}
 	if err := os.Rename(d.Config(), d.outcome()); err != nil {
 		return fmt.Errorf("outcome: %w", err)
 	}
 	return nil
+}
+
+// overwrite replaces a file's content in place. It does not empty the file first:
+// ext4 takes that for a replacement that must reach the disk at once.
+func overwrite(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Truncate(int64(len(b)))
+	}
+	return errors.Join(err, f.Close())
 }
 
 // ReadOutcome gives the record; ok is false when there is none.
