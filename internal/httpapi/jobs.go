@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -62,26 +63,30 @@ func (a *api) body(c *call) ([]byte, error) {
 	if kind := c.r.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(kind), "multipart/") {
 		return nil, fault.New(fault.Malformed, "send the body as JSON, with Content-Type: application/json")
 	}
-	if c.r.ContentLength > a.o.MaxBody {
-		return nil, a.tooLarge()
+	if c.w.control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
+		defer c.w.control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
 	}
-	control := c.w.control
-	if control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
-		defer control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
+	if c.r.ContentLength > a.o.MaxBody {
+		return nil, a.tooLarge(c)
 	}
 	var buf bytes.Buffer
 	buf.Grow(int(max(c.r.ContentLength, 0)) + bytes.MinRead)
 	if _, err := buf.ReadFrom(http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, a.o.MaxBody)); err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			return nil, a.tooLarge()
+			return nil, a.tooLarge(c)
 		}
 		return nil, fault.Wrap(err, fault.Malformed, "the body did not arrive whole")
 	}
 	return buf.Bytes(), nil
 }
 
-func (a *api) tooLarge() error {
+// tooLarge reads some more, as many clients look for an answer only once they have
+// sent everything; one that asks first (Expect) is told at once.
+func (a *api) tooLarge(c *call) error {
+	if c.r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, c.r.Body, 4*a.o.MaxBody) // how it ends changes nothing
+	}
 	return fault.Newf(fault.TooLarge, "the body is larger than %d bytes: put large data into a dataset and pass its name", a.o.MaxBody)
 }
 

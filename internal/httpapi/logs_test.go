@@ -104,7 +104,7 @@ func TestFollowLog(t *testing.T) {
 	write(t, f, "end \xe2\x82")
 	r.report(id, job.Completed)
 	for _, s := range []*reader{s, tail, again} {
-		require.Equal(t, "end \uFFFD", textsOf(t, s.event()))
+		require.Equal(t, "end \uFFFD\uFFFD", textsOf(t, s.event()), "one for each byte")
 		require.Equal(t, message{kind: "end", id: "23-end", data: `{"bytes":23}`}, s.event())
 		s.requireEnd()
 	}

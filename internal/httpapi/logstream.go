@@ -136,7 +136,8 @@ func (t *logText) emit(n int) error {
 
 func (t *logText) put(text []byte, next int64) {
 	t.sent = next
-	data, err := json.Marshal(map[string]string{"text": strings.ToValidUTF8(string(text), "\uFFFD")})
+	// Marshal makes U+FFFD of each byte that is not UTF-8, wherever the pieces are cut.
+	data, err := json.Marshal(map[string]string{"text": string(text)})
 	if err != nil { // cannot be: text
 		data = []byte(`{"text":""}`)
 	}

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -199,7 +200,7 @@ func TestStoreGone(t *testing.T) {
 	a = r.get("/api/v1/health")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.Equal(t, "down", a.object(t)["status"])
-	require.GreaterOrEqual(t, r.get("/readyz").status, 500)
+	require.Equal(t, http.StatusServiceUnavailable, r.get("/readyz").status)
 	require.Equal(t, http.StatusOK, r.get("/livez").status)
 }
 
@@ -222,4 +223,26 @@ func TestCausesStayInTheLog(t *testing.T) {
 	a = r.call(http.MethodHead, "/api/v1/jobs", "")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.Equal(t, "1", a.header.Get("Retry-After"))
+}
+
+// TestTooLarge: also a client that sends everything before it looks gets its answer.
+func TestTooLarge(t *testing.T) {
+	r := newRig(t)
+	body := strings.Repeat(" ", httpapi.DefaultMaxBody+1)
+	require.Equal(t, http.StatusRequestEntityTooLarge, r.call("POST", "/api/v1/jobs", body).status)
+
+	reader, writer := io.Pipe() // of a length that is not told
+	go func() {
+		_, err := io.WriteString(writer, body)
+		_ = writer.CloseWithError(err)
+	}()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/api/v1/jobs", reader)
+	require.NoError(t, err)
+	resp, err := r.http.Transport.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+
+	large := `{"pipeline_name":"train","parameters":{"x":"` + strings.Repeat("x", 15<<20) + `"}}`
+	require.Equal(t, http.StatusCreated, r.call("POST", "/api/v1/jobs", large).status)
 }
