@@ -248,6 +248,9 @@ func (a *attempt) judge(o *job.Outcome, exit executor.Exit, p *pump, project *Pr
 	}
 	if found.Reason == "" {
 		o.Status = job.Completed
+		if p.state.Hooked && p.state.Started && !p.state.Ended {
+			o.Warnings = append(o.Warnings, "The process exited with 0 before Kedro said that the pipeline had completed: some node ends the process itself.")
+		}
 		return
 	}
 	o.Status, o.Reason, o.Message = job.Failed, job.Reason(found.Reason), found.Message

@@ -111,10 +111,12 @@ func (p *pump) flush(ctx context.Context) error {
 func (p *pump) finish(o *job.Outcome, registry *kedro.Registry) {
 	p.drain()
 	how := kedro.EndFailed
-	if o.Status == job.Completed {
+	switch o.Status {
+	case job.Completed:
 		how = kedro.EndCompleted
-	} else if o.Status == job.Cancelled {
+	case job.Cancelled:
 		how = kedro.EndCancelled
+	default:
 	}
 	p.state.Close(how, o.EndedAt)
 	p.changes()

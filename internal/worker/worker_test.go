@@ -89,18 +89,18 @@ func newRig(t testing.TB) *rig {
 }
 
 // start runs a worker; stop ends it as a signal would.
-func (r *rig) start() (w *worker.Worker, stop func()) {
+func (r *rig) start() (*worker.Worker, func()) {
 	r.t.Helper()
 	exec, err := executor.New(r.t.Context(), executor.Options{WorkerID: r.opts.Self.ID})
 	require.NoError(r.t, err)
 	o := r.opts
 	o.Store, o.Starter = r.store, exec
-	w = worker.New(o)
+	w := worker.New(o)
 	require.NoError(r.t, w.Recover(r.t.Context()))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		require.NoError(r.t, <-done)
 		bounded, end := context.WithTimeout(context.WithoutCancel(r.t.Context()), 20*time.Second)
