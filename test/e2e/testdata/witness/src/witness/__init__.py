@@ -1,0 +1,1 @@
+"""A project whose runs leave traces, and go on when a test lets them."""
