@@ -31,7 +31,8 @@ func TestClient(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, got.ID, again.ID)
 	require.JSONEq(t, `{"rate":0.10}`, string(got.Parameters))
-	require.Equal(t, sent.Options, client.Options{Tags: got.Tags, NodeNames: got.NodeNames, FromNodes: got.FromNodes, ToNodes: got.ToNodes, Env: got.Env})
+	options := client.Options{Tags: got.Tags, NodeNames: got.NodeNames, FromNodes: got.FromNodes, ToNodes: got.ToNodes, Env: got.Env}
+	require.Equal(t, sent.Options, options)
 	require.InDelta(t, 1.5, got.TimeoutSeconds, 0)
 	require.Equal(t, []any{2, 2, 0, []string{"timeout"}}, []any{got.Priority, got.MaxAttempts, got.MaxRecoveries, got.RetryOn})
 
