@@ -18,6 +18,7 @@ import (
 
 	"github.com/kedrod/kedrod/client"
 	"github.com/kedrod/kedrod/internal/config"
+	"github.com/kedrod/kedrod/internal/nearest"
 )
 
 // Backend is what the command line takes from the rooms it does not know. A nil
@@ -144,8 +145,8 @@ func (a *app) noVerb(cmd *cobra.Command, args []string) error {
 		}
 	}
 	message := fmt.Sprintf("there is no verb %s", quote(args[0]))
-	if near := config.Nearest(args[0], names); near != "" {
-		message += "; kedrod " + near + " is the nearest"
+	if near := nearest.Names(args[0], names, 1); len(near) > 0 {
+		message += "; kedrod " + near[0] + " is the nearest"
 	}
 	return fmt.Errorf("%s. kedrod --help lists them", message)
 }

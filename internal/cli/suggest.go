@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/kedrod/kedrod/internal/config"
+	"github.com/kedrod/kedrod/internal/nearest"
 )
 
 // nearestFlag adds the nearest flag to pflag's refusal of an unknown one.
@@ -19,8 +19,8 @@ func nearestFlag(cmd *cobra.Command, err error) error {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	message := "there is no flag --" + written
-	if near := config.Nearest(written, names); near != "" {
-		message += "; --" + near + " is the nearest"
+	if near := nearest.Names(written, names, 1); len(near) > 0 {
+		message += "; --" + near[0] + " is the nearest"
 	}
 	return &usageError{fmt.Sprintf("%s. %s --help lists the flags", message, cmd.CommandPath())}
 }

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/nearest"
 )
 
 // maxFile bounds a settings file, and one that holds a secret.
@@ -191,8 +192,8 @@ func (p *parser) refuse(node *yaml.Node, at string, code fault.Code, message str
 
 func (p *parser) unknown(node *yaml.Node, prefix, name string, known []string) {
 	message := "there is no such setting"
-	if near := Nearest(name, known); near != "" {
-		message += "; " + prefix + near + " is the nearest"
+	if near := nearest.Names(name, known, 1); len(near) > 0 {
+		message += "; " + prefix + near[0] + " is the nearest"
 	}
 	p.refuse(node, prefix+name, fault.UnknownField, message)
 }

@@ -114,14 +114,6 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	known := []string{"listen", "data_dir", "python", "pass_env"}
-	for written, want := range map[string]string{"listn": "listen", "pyhton": "python", "datadir": "data_dir", "xyz": "", "": "", "passenv": "pass_env",
-		strings.Repeat("x", 100000): ""} {
-		require.Equal(t, want, Nearest(written, known), written)
-	}
-}
-
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{"listen: 127.0.0.1:1", "projects: [{path: p, env: {A: 1}}]", "stop_grace: {int: 5s}", "a: &a [*a]", "<<: {}", "? [a]\n: b",
 		"retention: {jobs: 90d}", "projects: [{path: p, pass_env: A}]", "log: {level: debug}"} {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/nearest"
 )
 
 // layered is a value and where it came from.
@@ -197,8 +198,8 @@ func (l *loader) warnUnknown() {
 			continue
 		}
 		message := name + " is no setting and has no effect"
-		if near := Nearest(name, known); near != "" {
-			message += "; " + near + " is the nearest"
+		if near := nearest.Names(name, known, 1); len(near) > 0 {
+			message += "; " + near[0] + " is the nearest"
 		}
 		l.warnings = append(l.warnings, Warning{Name: name, Message: message})
 	}

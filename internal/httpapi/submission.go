@@ -11,7 +11,7 @@ import (
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
-	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/nearest"
 	"github.com/kedrod/kedrod/internal/service"
 )
 
@@ -61,7 +61,7 @@ func (f *refusals) unknown(prefix, name string, known []string) {
 		what = "query parameter"
 	}
 	message := "no such " + what
-	if near := kedro.Nearest(name, known, 3); len(near) > 0 {
+	if near := nearest.Names(name, known, 3); len(near) > 0 {
 		message += "; did you mean " + strings.Join(near, ", ") + "?"
 	} else if len(known) > 0 {
 		message += "; there is " + strings.Join(known, ", ")

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kedrod/kedrod/internal/nearest"
 )
 
 // CatalogOptions is what a Catalog is made of. Inspector and CacheDir are needed.
@@ -92,7 +94,7 @@ func (c *Catalog) Known(name string) bool {
 // Nearest gives up to n names most like name.
 func (c *Catalog) Nearest(name string, n int) []string {
 	r, _ := c.Snapshot()
-	return nearest(name, r.Names(), n)
+	return nearest.Names(name, r.Names(), n)
 }
 
 // Refuses reports whether a pipeline certainly does not exist, and then up to three

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/kedrod/kedrod/internal/fault"
-	"github.com/kedrod/kedrod/internal/kedro"
+	near "github.com/kedrod/kedrod/internal/nearest"
 )
 
 // faults gathers what is wrong with a request, so that all of it is told at once.
@@ -49,7 +49,7 @@ func (f *faults) err() error {
 
 // nearest ends a sentence with the names that are meant most likely.
 func nearest(name string, names []string) string {
-	if close := kedro.Nearest(name, names, 3); len(close) > 0 {
+	if close := near.Names(name, names, 3); len(close) > 0 {
 		return "; did you mean " + strings.Join(close, ", ") + "?"
 	}
 	if len(names) == 0 {

@@ -1,15 +1,17 @@
-package kedro
+// Package nearest finds, among known names, those that a mistyped one most likely
+// meant.
+package nearest
 
 import (
 	"slices"
 	"strings"
 )
 
-// nearest gives the up to n names most like name, the likest first: by their edit
+// Names gives the up to n names most like name, the likest first: by their edit
 // distance (a swap of neighbours counts one), the case left aside, and those that
 // hold the name or begin like it before equals. Names that have little in common
 // with it are left out.
-func nearest(name string, names []string, n int) []string {
+func Names(name string, names []string, n int) []string {
 	type scored struct {
 		name  string
 		score int

@@ -1,6 +1,7 @@
-package kedro
+package nearest
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,12 +10,22 @@ import (
 
 func TestNearest(t *testing.T) {
 	names := []string{"__default__", "data_processing", "data_science", "report", "train", "train_big"}
-	require.Equal(t, []string{"train"}, nearest("trian", names, 2))
-	require.Equal(t, "train", nearest("TRAIN", names, 3)[0])
-	require.Equal(t, "data_science", nearest("data-science", names, 3)[0])
-	require.Contains(t, nearest("data", names, 3), "data_processing", "a beginning is near")
-	require.Empty(t, nearest("xyzzy123456", names, 3))
-	require.LessOrEqual(t, len(nearest("", names, 3)), 3)
+	require.Equal(t, []string{"train"}, Names("trian", names, 2))
+	require.Equal(t, "train", Names("TRAIN", names, 3)[0])
+	require.Equal(t, "data_science", Names("data-science", names, 3)[0])
+	require.Contains(t, Names("data", names, 3), "data_processing", "a beginning is near")
+	require.Empty(t, Names("xyzzy123456", names, 3))
+	require.LessOrEqual(t, len(Names("", names, 3)), 3)
+}
+
+func TestSettings(t *testing.T) {
+	known := []string{"listen", "data_dir", "python", "pass_env"}
+	for written, want := range map[string][]string{
+		"listn": {"listen"}, "pyhton": {"python"}, "datadir": {"data_dir"}, "passenv": {"pass_env"}, "xyz": nil,
+		strings.Repeat("x", 100000): nil,
+	} {
+		require.Equal(t, want, Names(written, known, 1), written)
+	}
 }
 
 func TestDistanceIsOne(t *testing.T) {
