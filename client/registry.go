@@ -18,8 +18,8 @@ func (c *Client) Pipelines(ctx context.Context, project string) (*PipelineList, 
 	return c.pipelines(ctx, http.MethodGet, api("pipelines"), project)
 }
 
-// RefreshPipelines has the registries read anew in the background; project "" means
-// all. It gives them as they are, most of them still the old ones.
+// RefreshPipelines has the registries read anew and gives them then, which takes as
+// long as importing the projects does; project "" means all.
 func (c *Client) RefreshPipelines(ctx context.Context, project string) (*PipelineList, error) {
 	return c.pipelines(ctx, http.MethodPost, api("pipelines", "refresh"), project)
 }

@@ -17,7 +17,7 @@ import (
 // it ends at once where lastEventID is that end's.
 func (c *Client) Events(ctx context.Context, id, lastEventID string) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		for m, err := range c.stream(ctx, api("jobs", id, "events"), nil, lastEventID) {
+		for m, err := range c.stream(ctx, api("jobs", id, "events"), url.Values{}, lastEventID) {
 			if err != nil {
 				yield(Event{}, err)
 				return
@@ -153,6 +153,9 @@ func (c *Client) connection(ctx context.Context, path string, query url.Values, 
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusNoContent {
 		return false, nil
+	}
+	if n := resp.Header.Get("Kedrod-Attempt"); n != "" {
+		query.Set("attempt", n) // an offset is one attempt's: a retry meanwhile must not be taken for it
 	}
 	events := newSSEReader(resp.Body)
 	events.lastID = *lastID

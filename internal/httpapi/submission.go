@@ -147,6 +147,7 @@ func (d decoder) field(sub *service.Submission) bool {
 	case "max_recoveries":
 		sub.MaxRecoveries = d.integer()
 	case "retry_on":
+		sub.RetryOn = []job.Reason{} // an empty list is: no reason
 		for _, word := range d.texts() {
 			sub.RetryOn = append(sub.RetryOn, job.Reason(word))
 		}

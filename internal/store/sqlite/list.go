@@ -15,7 +15,7 @@ import (
 
 // Get gives a job; a NotFound fault when there is none.
 func (s *Store) Get(ctx context.Context, id string) (job.Job, error) {
-	j, err := scanJob(s.read.QueryRowContext(ctx, selectJob+" WHERE id = ?", id))
+	j, err := scanJob(s.get.QueryRowContext(ctx, id))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return j, noSuchJob(id)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -30,6 +31,7 @@ type Store struct {
 	now   func() time.Time
 	rand  func() float64
 	read  *sql.DB
+	get   *sql.Stmt // the hottest of all reads
 	write *writer
 	hub   *store.Hub
 }
@@ -58,6 +60,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
+	if s.get, err = s.read.PrepareContext(ctx, selectJob+" WHERE id = ?"); err != nil {
+		return nil, closing(s.read, openFault(path, closing(wdb, err)))
+	}
 	s.write = startWriter(wdb, s.hub)
 	return s, nil
 }
@@ -95,7 +100,7 @@ func closing(db *sql.DB, err error) error {
 
 // Close ends the writer after what it was given, then the readers.
 func (s *Store) Close() error {
-	err := s.write.close()
+	err := errors.Join(s.write.close(), s.get.Close())
 	if rerr := s.read.Close(); err == nil {
 		err = rerr
 	}

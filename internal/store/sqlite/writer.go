@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/store"
@@ -39,6 +40,7 @@ type writer struct {
 	normal chan *write
 	stop   chan struct{}
 	ended  chan struct{}
+	once   sync.Once
 	tx     *tx // nil until opened, and after an error that poisons
 }
 
@@ -84,7 +86,7 @@ func (w *writer) do(ctx context.Context, u urgency, fn func(context.Context, *tx
 }
 
 func (w *writer) close() error {
-	close(w.stop)
+	w.once.Do(func() { close(w.stop) })
 	<-w.ended
 	return w.db.Close()
 }
