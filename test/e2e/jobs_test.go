@@ -91,3 +91,10 @@ func text(s *string) string {
 func explain(job *client.Job) string {
 	return job.Status + " " + text(job.Reason) + ": " + text(job.ErrorMessage)
 }
+
+func resultsOf(t *testing.T, job *client.Job) results {
+	t.Helper()
+	var r results
+	require.NoError(t, json.Unmarshal(job.Results, &r), "%s", job.Results)
+	return r
+}
