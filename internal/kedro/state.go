@@ -32,6 +32,7 @@ type Node struct {
 	generator bool
 	returned  bool // its function did
 	lastSaved time.Time
+	unreached bool // skipped, because the run had ended before it
 }
 
 // Seconds is how long the node took; 0 while it runs.
@@ -286,7 +287,7 @@ func (s *State) Close(how Ending, at time.Time) []Node {
 		case n.Status == NodeRunning:
 			n.Status, n.CompletedAt = NodeCancelled, at
 		case n.Status == NodePending:
-			n.Status = NodeSkipped
+			n.Status, n.unreached = NodeSkipped, how != EndCompleted
 		default:
 			continue
 		}
@@ -295,13 +296,16 @@ func (s *State) Close(how Ending, at time.Time) []Node {
 	return changed
 }
 
-// Progress counts completed and skipped nodes as done.
+// Progress counts as done what is completed, and what Kedro left out because nothing
+// needed it. What a run that failed or was cancelled never reached does not count.
 func (s *State) Progress() Progress {
 	p := Progress{Total: len(s.Nodes), Running: []string{}}
 	for i := range s.Nodes {
 		switch s.Nodes[i].Status {
 		case NodeCompleted, NodeSkipped:
-			p.Done++
+			if !s.Nodes[i].unreached {
+				p.Done++
+			}
 		case NodeRunning:
 			p.Running = append(p.Running, s.Nodes[i].Name)
 		default:

@@ -77,6 +77,8 @@ func TestClosing(t *testing.T) {
 		require.Len(t, s.Close(how, fixedTime), 2)
 		require.Equal(t, want, statuses(s))
 		require.Empty(t, s.Close(how, fixedTime), "once is enough")
+		done := map[Ending]int{EndCompleted: 2}
+		require.Equal(t, done[how], s.Progress().Done, "what a failed run never reached is not done")
 	}
 }
 
