@@ -126,7 +126,7 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	}
 	defer logFile.Close()
 	spec.Output = logFile
-	if registry.SavesVersions() {
+	if registry.SavesVersions(a.j.Pipeline) {
 		if err := project.gate.Wait(ctx); err != nil {
 			return a.machine(err)
 		}
