@@ -125,19 +125,24 @@ func TestJSONOutput(t *testing.T) {
 	}
 }
 
-// TestAParameterFile in YAML and JSON, and by standard input's name.
+// TestAParameterFile in YAML, of which the node gets what JSON would have said; what JSON
+// can't say is refused by its line.
 func TestAParameterFile(t *testing.T) {
 	t.Parallel()
 	s := sharedServer(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "echo.json")
-	write(t, filepath.Join(dir, "p.yaml"), "echo:\n  a.b: \"010\"\n  n: 1e5\n  t: 2026-11-25\n  list: [yes, null]\necho_path: "+path+"\n")
+	write(t, filepath.Join(dir, "p.yaml"), "echo:\n  a.b: \"010\"\n  n: 1.5e5\n  t: \"2026-11-25\"\n  list: [true, null, 7]\necho_path: "+path+"\n")
 	r := run0(t, dir, []string{"KEDROD_URL=" + s.URL}, "submit", "echo", "--params", "p.yaml", "-p", "echo.more=1.0", "--wait")
 	require.Zero(t, r.code, "%s", r)
 	got, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Contains(t, string(got), `"a.b": "010"`)
-	require.Contains(t, string(got), `"more": 1.0`)
+	require.Equal(t, `{"a.b": "010", "list": [true, null, 7], "more": 1.0, "n": 150000.0, "t": "2026-11-25"}`, string(got))
+
+	write(t, filepath.Join(dir, "p.yaml"), "echo:\n  when: 2026-11-25\n")
+	r = run0(t, dir, []string{"KEDROD_URL=" + s.URL}, "submit", "echo", "--params", "p.yaml")
+	require.Equal(t, 2, r.code, "%s", r)
+	require.Contains(t, r.err, "line 2")
 }
 
 // TestIdsMayBeShortened to any unique beginning or end of six characters.

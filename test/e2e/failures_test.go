@@ -16,7 +16,7 @@ func TestFailuresAreTypedAndTold(t *testing.T) {
 	t.Parallel()
 	s := sharedServer(t)
 	install := python + " -m pip install a_module_that_nobody_has"
-	for _, c := range []struct {
+	cases := []struct {
 		pipeline string
 		params   params
 		reason   string
@@ -35,9 +35,13 @@ func TestFailuresAreTypedAndTold(t *testing.T) {
 		{pipeline: "segfault", reason: "killed", message: []string{"SIGSEGV", "node segfault"}, exit: exitStatus{-1, "SIGSEGV"}},
 		{pipeline: "memory", reason: "out_of_memory", message: []string{"MemoryError: no room for the table"}, exit: exitStatus{Code: 1}},
 		{pipeline: "quit", params: params{"code": 37}, reason: "pipeline_error", message: []string{"exit code 37", "node quit"}, log: "leaving without an exception", exit: exitStatus{Code: 37}},
-		{pipeline: "quit", params: params{"code": 0}, reason: "pipeline_error", message: []string{"exit code 0", "node quit"}, log: "leaving without an exception"},
-	} {
-		job := s.run(t, c.pipeline, c.params)
+	}
+	ids := make([]string, len(cases))
+	for i, c := range cases {
+		ids[i] = s.submit(t, c.pipeline, c.params).ID
+	}
+	for i, c := range cases {
+		job := s.end(t, ids[i])
 		require.Equal(t, "failed", job.Status, "%s %v: %s", c.pipeline, c.params, explain(job))
 		require.Equal(t, c.reason, text(job.Reason), "%s: %s", c.pipeline, explain(job))
 		for _, part := range c.message {
