@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,22 +29,34 @@ func (r ran) String() string {
 // run0 calls the binary in a folder, with more variables, and waits for its end.
 func run0(t *testing.T, dir string, env []string, args ...string) ran {
 	t.Helper()
+	return <-start(t, dir, env, args...)
+}
+
+// start calls the binary, and gives how it went once that is known.
+func start(t *testing.T, dir string, env []string, args ...string) <-chan ran {
+	t.Helper()
 	cmd := exec.CommandContext(within(t), binary, args...)
 	cmd.Dir, cmd.Env = dir, environment(env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		require.NoError(t, err)
-	}
-	return ran{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+	require.NoError(t, cmd.Start())
+	done := make(chan ran, 1)
+	go func() {
+		_ = cmd.Wait() // the exit code tells
+		done <- ran{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+	}()
+	return done
 }
 
 // cli calls a client verb for this server.
 func (s *server) cli(t *testing.T, args ...string) ran {
 	t.Helper()
-	return run0(t, s.setup.dir, []string{"KEDROD_URL=" + s.URL}, args...)
+	return <-s.cliStart(t, args...)
+}
+
+func (s *server) cliStart(t *testing.T, args ...string) <-chan ran {
+	t.Helper()
+	return start(t, s.setup.dir, []string{"KEDROD_URL=" + s.URL}, args...)
 }
 
 // TestExitCodes: a script knows how it went without reading a word.
@@ -92,8 +103,7 @@ func TestCancelFromTheCommandLine(t *testing.T) {
 	s := sharedServer(t)
 	id := strings.TrimSpace(s.cli(t, "submit", "sleep", "-p", "seconds=60").out)
 	require.Len(t, id, 36)
-	waiting := make(chan ran, 1)
-	go func() { waiting <- s.cli(t, "logs", "-f", id) }()
+	waiting := s.cliStart(t, "logs", "-f", id)
 	eventually(t, "it runs", func() bool {
 		j, err := s.Job(t.Context(), id, 0)
 		return err == nil && j.Status == "running"
@@ -137,7 +147,7 @@ func TestAParameterFile(t *testing.T) {
 	require.Zero(t, r.code, "%s", r)
 	got, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, `{"a.b": "010", "list": [true, null, 7], "more": 1.0, "n": 150000.0, "t": "2026-11-25"}`, string(got))
+	requireSameBytes(t, `{"a.b": "010", "list": [true, null, 7], "more": 1.0, "n": 150000.0, "t": "2026-11-25"}`, string(got), "the echo")
 
 	write(t, filepath.Join(dir, "p.yaml"), "echo:\n  when: 2026-11-25\n")
 	r = run0(t, dir, []string{"KEDROD_URL=" + s.URL}, "submit", "echo", "--params", "p.yaml")

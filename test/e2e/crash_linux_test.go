@@ -101,9 +101,9 @@ func TestKillMinus9AtAnyMoment(t *testing.T) {
 			eventually(t, "a run has written its end", func() bool {
 				return count(diary(t, path), "end", "", 0) > ends
 			})
-			time.Sleep(time.Duration(random.IntN(250)) * time.Millisecond) // the moment of the fault
+			<-time.After(time.Duration(random.IntN(250)) * time.Millisecond) // the moment of the fault
 		} else {
-			time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond)
+			<-time.After(time.Duration(random.IntN(1000)) * time.Millisecond)
 		}
 		s.crash(t)
 		s = s.again(t)

@@ -85,7 +85,7 @@ func requireSameFiles(t *testing.T, hand, served string, what string) {
 	a, b := normalised(t, hand), normalised(t, served)
 	require.Equal(t, slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)), "%s: files by hand, and through kedrod", what)
 	for name := range a {
-		require.True(t, a[name] == b[name], "%s: %s differs: by hand\n%.300q\nthrough kedrod\n%.300q", what, name, a[name], b[name])
+		requireSameBytes(t, a[name], b[name], what+": "+name)
 	}
 }
 
@@ -119,7 +119,7 @@ func (e equality) check(t *testing.T) {
 		attempts := s.attempts(t, job.ID)
 		require.Len(t, attempts, 1)
 		require.Equal(t, want, ofAttempt(attempts[0]), "%s: exit by hand, and through kedrod (%s)", name, explain(job))
-		require.Equal(t, e.signals[name], want.Signal, name)
+		require.Equal(t, want.Signal, e.signals[name], name)
 		require.Equal(t, slices.Contains(e.fails, name), job.Status == "failed", "%s: %s", name, explain(job))
 		require.Equal(t, want.Code == 0, job.Status == "completed", "%s: %s", name, explain(job))
 		requireSameData(t, hand, served, name)

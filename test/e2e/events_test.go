@@ -53,7 +53,7 @@ func (s *server) listen(t *testing.T, path, lastEventID string) *listening {
 	if lastEventID != "" {
 		req.Header.Set("Last-Event-ID", lastEventID)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := web.Do(req)
 	require.NoError(t, err)
 	l := &listening{status: resp.StatusCode, body: resp.Body, over: make(chan struct{})}
 	t.Cleanup(func() { _ = resp.Body.Close(); <-l.over })

@@ -73,6 +73,19 @@ func tree(t *testing.T, dir string) map[string]string {
 	return files
 }
 
+// requireSameBytes compares long texts, and shows where they part.
+func requireSameBytes(t *testing.T, want, got, what string) {
+	t.Helper()
+	if want == got {
+		return
+	}
+	at := 0
+	for at < len(want) && at < len(got) && want[at] == got[at] {
+		at++
+	}
+	require.FailNow(t, what+" differs", "from byte %d: wanted\n%.200q of %d bytes, got\n%.200q of %d", at, want[at:], len(want), got[at:], len(got))
+}
+
 // touch makes an empty file: it opens a gate that a run waits at.
 func touch(t *testing.T, path string) {
 	t.Helper()

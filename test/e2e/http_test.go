@@ -12,6 +12,9 @@ import (
 	"github.com/kedrod/kedrod/client"
 )
 
+// web is what calls that the client package does not make go through.
+var web = &http.Client{Timeout: 2 * patience}
+
 // post sends a body as it stands, and gives the problem of the answer, if it is one.
 func (s *server) post(t *testing.T, path, body string) (int, client.Problem) {
 	t.Helper()
@@ -41,7 +44,7 @@ func (s *server) open(t *testing.T, method, path, body string, headers ...string
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := web.Do(req)
 	require.NoError(t, err)
 	return resp
 }

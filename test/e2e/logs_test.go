@@ -46,8 +46,7 @@ func TestLogs(t *testing.T) {
 	require.NotContains(t, half, "line 200")
 	late := follow(client.FollowOptions{})
 	rest := follow(client.FollowOptions{From: int64(len(half))})
-	cli := make(chan ran, 1)
-	go func() { cli <- s.cli(t, "logs", "-f", job.ID) }()
+	cli := s.cliStart(t, "logs", "-f", job.ID)
 	touch(t, gate)
 
 	ended := s.end(t, job.ID)
@@ -66,13 +65,13 @@ func TestLogs(t *testing.T) {
 	}{"early": {early, whole}, "late": {late, whole}, "the rest": {rest, whole[len(half):]}} {
 		got := <-c.done
 		require.NoError(t, got.err, name)
-		require.True(t, asText(c.want) == got.text, "%s: %d bytes as text, %d were followed", name, len(asText(c.want)), len(got.text))
+		requireSameBytes(t, asText(c.want), got.text, name)
 		require.EqualValues(t, len(whole), got.end, name)
 	}
 	r := <-cli
 	require.Zero(t, r.code, "%s", r.err)
-	require.True(t, asText(whole) == r.out, "kedrod logs -f prints all of it")
-	require.True(t, whole == s.cli(t, "logs", job.ID).out, "kedrod logs prints the bytes as they are")
+	requireSameBytes(t, asText(whole), r.out, "what kedrod logs -f prints")
+	requireSameBytes(t, whole, s.cli(t, "logs", job.ID).out, "what kedrod logs prints, the bytes as they are,")
 
 	base := "/api/v1/jobs/" + job.ID + "/logs"
 	for spec, want := range map[string]string{
@@ -80,16 +79,17 @@ func TestLogs(t *testing.T) {
 	} {
 		status, got := s.call(t, http.MethodGet, base, "", "Range", spec)
 		require.Equal(t, http.StatusPartialContent, status, spec)
-		require.True(t, want == got, spec)
+		requireSameBytes(t, want, got, spec)
 	}
 	status, answer := s.call(t, http.MethodGet, base, "", "Range", "bytes="+strconv.Itoa(len(whole))+"-")
 	require.Equal(t, http.StatusRequestedRangeNotSatisfiable, status)
 	require.Contains(t, answer, "bad_range")
 	lines := strings.SplitAfter(strings.TrimSuffix(whole, "\n"), "\n")
 	for _, n := range []int{1, 3, 100} {
-		require.True(t, strings.Join(lines[len(lines)-n:], "")+"\n" == s.log(t, job.ID, client.LogOptions{Tail: n}), "the last %d lines", n)
+		requireSameBytes(t, strings.Join(lines[len(lines)-n:], "")+"\n", s.log(t, job.ID, client.LogOptions{Tail: n}), fmt.Sprintf("the last %d lines", n))
 	}
 	head := s.open(t, http.MethodHead, base, "")
+	defer head.Body.Close()
 	require.EqualValues(t, len(whole), head.ContentLength)
 	require.Equal(t, "1", head.Header.Get("Kedrod-Attempt"))
 }

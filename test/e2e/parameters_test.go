@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"math/big"
 	"net/http"
 	"os"
@@ -54,14 +53,10 @@ func TestParametersReachTheNodes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "echo.json")
 	body := `{"pipeline_name": "echo", "parameters": {"echo": ` + sent + `, "echo_path": ` + string(asJSON(t, path)) + `}}`
 
-	resp, err := http.Post(s.URL+"/api/v1/jobs", "application/json", strings.NewReader(body))
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusCreated, resp.StatusCode, "%s", answer)
+	status, answer := s.call(t, http.MethodPost, "/api/v1/jobs", body)
+	require.Equal(t, http.StatusCreated, status, answer)
 	var accepted client.Job
-	require.NoError(t, json.Unmarshal(answer, &accepted))
+	require.NoError(t, json.Unmarshal([]byte(answer), &accepted))
 	job := s.end(t, accepted.ID)
 	require.Equal(t, "completed", job.Status, explain(job))
 

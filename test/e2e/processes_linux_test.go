@@ -112,7 +112,7 @@ func requireNoOverlap(t *testing.T, all []entry) {
 		if e.attempt > latest[e.job] {
 			latest[e.job], begun[e.job] = e.attempt, e.at
 		}
-		require.False(t, e.attempt < latest[e.job], "job %s: pid %d of attempt %d lived %d ns after attempt %d had begun",
+		require.GreaterOrEqual(t, e.attempt, latest[e.job], "job %s: pid %d of attempt %d lived %d ns after attempt %d had begun",
 			e.job, e.pid, e.attempt, e.at-begun[e.job], latest[e.job])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -137,7 +138,7 @@ func TestServeRefusesToStart(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			args := append(c.args, "--data-dir", filepath.Join(t.TempDir(), "data"))
+			args := append(slices.Clone(c.args), "--data-dir", filepath.Join(t.TempDir(), "data"))
 			if c.name != "an address others can reach" && c.name != "an unknown flag" {
 				args = append(args, "--listen", "127.0.0.1:0")
 			}

@@ -222,7 +222,7 @@ var shared pool
 func sharedServer(t *testing.T) *server {
 	t.Helper()
 	shared.once.Do(func() {
-		if shared.scratch, shared.err = os.MkdirTemp("", "kedrod-e2e-shared-"); shared.err != nil {
+		if shared.scratch, shared.err = os.MkdirTemp("", "kedrod-e2e-shared-"); shared.err != nil { //nolint:usetesting // it outlives the test
 			return
 		}
 		shared.project = filepath.Join(shared.scratch, "minimal")
@@ -268,12 +268,15 @@ func known(t *testing.T, s *server) {
 // eventually polls until the condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	end := time.Now().Add(patience)
+	end := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
 	for !holds() {
-		if time.Now().After(end) {
+		select {
+		case <-tick.C:
+		case <-end:
 			require.FailNow(t, "it did not come about in time: "+what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

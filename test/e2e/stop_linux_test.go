@@ -12,7 +12,7 @@ import (
 
 // TestCancelledMeansGone: a run that ignores signals, with children that left its
 // group. The word is said once none of them is alive.
-func TestCancelledMeansGone(t *testing.T) {
+func TestCancelledMeansGone(t *testing.T) { //nolint:tparallel // one after the other: no other run may carry the marker
 	t.Parallel()
 	s := serve(t, setup{projects: []string{project(t, "witness")}, args: []string{"--stop-grace-int", "300ms", "--stop-grace-term", "300ms", "--concurrency", "2"}})
 	path, gate := filepath.Join(t.TempDir(), "diary"), filepath.Join(t.TempDir(), "never")
