@@ -24,7 +24,7 @@ RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
 REAL_TESTS = $$(find client cmd internal -name '*real_test.go' | xargs -r grep -hoE '^func Test[A-Za-z0-9_]+' | cut -c6- | paste -sd '|')
 
-.PHONY: help build demo test test-fast lint docs docs-current bench release clean env-kedro env-yardstick .cache/venv-kedro
+.PHONY: help build demo test test-fast lint docs docs-current bench history release clean env-kedro env-yardstick .cache/venv-kedro
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,11 @@ bench: build env-kedro $(if $(YARDSTICK),env-yardstick) ## measure kedrod, besid
 	.cache/bench/bench --kedrod bin/kedrod --python $(KEDRO_PYTHON) --out .cache/bench/results \
 		$(if $(YARDSTICK),--yardstick $(YARDSTICK) --yardstick-venv .cache/venv-yardstick) $(BENCH_FLAGS)
 
+JOBS ?= 1000000
+history: ## lists, submissions and claims with JOBS=1000000 ended jobs in the store; the file stays in .cache/history
+	@mkdir -p .cache/history
+	KEDROD_HISTORY_JOBS=$(JOBS) KEDROD_HISTORY_DIR=$(CURDIR)/.cache/history go test -count 1 -timeout 2h -v -run '^TestHistory$$' ./internal/store/sqlite
+
 release: ## static binaries for Linux and macOS with checksums, in dist/
 	rm -rf dist && mkdir dist
 	for target in $(RELEASES); do \
@@ -71,7 +76,7 @@ release: ## static binaries for Linux and macOS with checksums, in dist/
 	cd dist && sha256sum kedrod-* > SHA256SUMS && cat SHA256SUMS
 
 clean: ## remove what was built; the Python environments in .cache stay
-	rm -rf bin dist .cache/bench .cache/demo-*
+	rm -rf bin dist .cache/bench .cache/history .cache/demo-*
 
 env-kedro:
 	@PYTHON=$(PYTHON) scripts/venv.sh kedro $(REQUIREMENTS)

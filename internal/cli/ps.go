@@ -39,7 +39,7 @@ func (a *app) ps() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			page, err := c.Jobs(cmd.Context(), filter)
+			page, err := jobs(cmd.Context(), c, filter)
 			if err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ func (a *app) resolve(ctx context.Context, c *client.Client, written string) (st
 		}
 		return "", usagef("%s is too short for an id: give %d or more characters of its beginning or end", quote(written), shortest)
 	}
-	page, err := c.Jobs(ctx, client.ListFilter{ID: written, Limit: 10})
+	page, err := jobs(ctx, c, client.ListFilter{ID: written, Limit: 10})
 	if err != nil {
 		return "", err
 	}

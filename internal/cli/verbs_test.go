@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +39,7 @@ func TestWords(t *testing.T) {
 		{"ps", "ps", map[string]string{list: page(t, running, failed, aJob("completed"), aJob("cancelled"), waiting)}},
 		{"ps-projects", "ps", map[string]string{list: page(t, aJob("completed"), aJob("running", func(j *client.Job) { j.Project = "other"; j.CancelRequestedAt = ptr(at(0)) }))}},
 		{"ps-none", "ps --status failed", map[string]string{list: page(t)}},
-		{"ps-more", "ps", map[string]string{list: asJSON(t, client.Page[client.Job]{Items: []client.Job{aJob("completed")}, NextCursor: ptr("c")})}},
+		{"ps-more", "ps -n 1", map[string]string{list: asJSON(t, client.Page[client.Job]{Items: []client.Job{aJob("completed")}, NextCursor: ptr("c")})}},
 		{"show-failed", "show ab12cd", map[string]string{list: page(t, failed), job: asJSON(t, failed), nodes: asJSON(t, client.Page[client.Node]{Items: []client.Node{
 			{Name: "split", Status: "completed", Seconds: ptr(0.31)}, {Name: "train", Status: "failed", Seconds: ptr(222.0)}, {Name: "report", Status: "skipped"}}})}},
 		{"show-pending", "show " + idA, map[string]string{job: asJSON(t, waiting), nodes: `{"items":[]}`}},
@@ -204,4 +206,24 @@ func TestAPIKey(t *testing.T) {
 	run(t.Context(), t, f.URL, []string{"workers"}, environ("KEDROD_API_KEY_FILE="+dir+"/key"))
 	require.Equal(t, []string{"Bearer k1", "Bearer k2"}, keys)
 	require.Equal(t, exitUsage, run(t.Context(), t, f.URL, []string{"workers"}, environ("KEDROD_API_KEY_FILE=/absent")).code)
+}
+
+// TestShortPagesAreFollowed: a page may be short, or empty, although more follow.
+func TestShortPagesAreFollowed(t *testing.T) {
+	f := newFake(t, nil)
+	f.handlers["GET /api/v1/jobs"] = func(w http.ResponseWriter, r *http.Request) {
+		answer := client.Page[client.Job]{Items: []client.Job{}, NextCursor: ptr("b")}
+		switch r.URL.Query().Get("cursor") {
+		case "b":
+			answer = client.Page[client.Job]{Items: []client.Job{aJob("completed")}, NextCursor: ptr("c")}
+		case "c":
+			answer = client.Page[client.Job]{Items: []client.Job{aJob("failed")}}
+		}
+		_, _ = io.WriteString(w, asJSON(t, answer))
+	}
+	said := run(t.Context(), t, f.URL, []string{"ps", "-q", "x", "-n", "5"})
+	require.Zero(t, said.code, said.err)
+	require.Contains(t, said.out, "completed")
+	require.Contains(t, said.out, "failed")
+	require.NotContains(t, said.err, "there are more")
 }

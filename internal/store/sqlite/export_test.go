@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
@@ -20,24 +21,50 @@ func (s *Store) Durability(ctx context.Context) (mode string, synchronous int, e
 }
 
 // Plans gives statements whose plans are tested, by name.
-func Plans() map[string]string {
+func (s *Store) Plans(ctx context.Context) (map[string]string, error) {
 	plans := map[string]string{
 		"claim": selectJob + " INDEXED BY jobs_claim WHERE status = 'pending' AND parked_on IS NULL AND project IN ('a') ORDER BY order_key, id LIMIT 4",
 		"held":  selectJob + " INDEXED BY jobs_held WHERE status = 'running' AND worker = 'w'",
 	}
-	for name, f := range map[string]store.Filter{
-		"list":          {},
-		"list status":   {Statuses: []job.Status{job.Failed}},
-		"list pipeline": {Pipelines: []string{"p"}},
-	} {
-		where, _ := conditions(f)
-		q := selectBrief
-		if len(where) > 0 {
-			q += " WHERE " + strings.ReplaceAll(where[0], "?", "'x'")
-		}
-		plans[name] = q + " ORDER BY created_at DESC, id DESC LIMIT 50"
+	cursor := key{"2026-01-01T00:00:00.000000+00:00", "x"}.cursor()
+	since := time.Unix(0, 0)
+	many := make([]string, sourceValues+1)
+	for i := range many {
+		many[i] = string(rune('a' + i))
 	}
-	return plans
+	for name, f := range map[string]store.Filter{
+		"everything":      {},
+		"since":           {CreatedSince: &since, CreatedUntil: &since},
+		"status":          {Statuses: []job.Status{job.Failed}},
+		"statuses":        {Statuses: []job.Status{job.Failed, job.Cancelled, job.Running}},
+		"pipeline":        {Pipelines: []string{"p"}},
+		"pipelines":       {Pipelines: []string{"p", "q"}},
+		"user":            {UserIDs: []string{"u"}},
+		"users":           {UserIDs: []string{"u", "v"}},
+		"submitter":       {SubmittedBy: []string{"s"}},
+		"projects":        {Projects: []string{"p", "q"}},
+		"query":           {Query: "q"},
+		"user and status": {UserIDs: []string{"u", "v"}, Statuses: []job.Status{job.Failed}, Query: "q"},
+		"many users":      {UserIDs: many},
+	} {
+		for _, f.Cursor = range []string{"", cursor} {
+			within, err := within(f)
+			if err != nil {
+				return nil, err
+			}
+			q, _, err := s.plan(ctx, f, within)
+			if err != nil {
+				return nil, err
+			}
+			plans["list by "+name+f.Cursor] = literal(q)
+			for _, from := range append(sources(f), newest()) {
+				if len(from.values) <= sourceValues {
+					plans["window of "+from.index+", "+name+f.Cursor] = literal(from.keys(within))
+				}
+			}
+		}
+	}
+	return plans, nil
 }
 
 // Write runs statements as one part of a gathered transaction.
@@ -46,3 +73,14 @@ func (s *Store) Write(ctx context.Context, fn func(exec func(q string) error) er
 		return fn(func(q string) error { return t.exec(ctx, q) })
 	})
 }
+
+// literal puts a word in the place of every argument: a plan does not depend on them.
+func literal(q clause) string {
+	return strings.ReplaceAll(strings.ReplaceAll(q.sql, "LIMIT ?", "LIMIT 9"), "?", "'x'")
+}
+
+// CursorAt is a cursor into the middle of a list.
+func CursorAt(t time.Time) string { return key{job.FormatTime(t), "~"}.cursor() }
+
+// SetWindow makes pages look at n jobs, see defaultWindow.
+func (s *Store) SetWindow(n int) { s.window = n }

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
@@ -26,29 +25,17 @@ func (s *Store) Get(ctx context.Context, id string) (job.Job, error) {
 }
 
 // List gives one page of jobs, newest first, by keyset: no page costs more than
-// another.
+// another, see defaultWindow.
 func (s *Store) List(ctx context.Context, f store.Filter) (store.Page, error) {
-	where, args := conditions(f)
-	if f.Cursor != "" {
-		created, id, ok := readCursor(f.Cursor)
-		if !ok {
-			return store.Page{}, fault.InvalidField("cursor", "is not one that this service gave out; begin again without it")
-		}
-		where, args = append(where, "(created_at, id) < (?, ?)"), append(args, created, id)
+	within, err := within(f)
+	if err != nil {
+		return store.Page{}, err
 	}
-	parameters, results := noParameters, noResults
-	if f.Parameters {
-		parameters = "parameters"
+	q, end, err := s.plan(ctx, f, within)
+	if err != nil {
+		return store.Page{}, readFault("list jobs", err)
 	}
-	if f.Results {
-		results = "results"
-	}
-	q := selectHead + parameters + selectInner + results + selectTail
-	if len(where) > 0 {
-		q += " WHERE " + strings.Join(where, " AND ")
-	}
-	q += " ORDER BY created_at DESC, id DESC LIMIT ?"
-	jobs, err := collect(ctx, s.read, "list jobs", q, append(args, f.Limit+1), scanJob)
+	jobs, err := collect(ctx, s.read, "list jobs", q.sql, q.args, scanJob)
 	if err != nil {
 		return store.Page{}, err
 	}
@@ -56,65 +43,133 @@ func (s *Store) List(ctx context.Context, f store.Filter) (store.Page, error) {
 	if len(jobs) > f.Limit {
 		p.Jobs = jobs[:f.Limit]
 		last := p.Jobs[f.Limit-1]
-		p.Next = cursor(last)
+		p.Next = key{job.FormatTime(last.CreatedAt), last.ID}.cursor()
+	} else if end != nil {
+		p.Next = end.cursor()
 	}
 	return p, nil
 }
 
-func conditions(f store.Filter) (where []string, args []any) {
-	in := func(column string, values []string) {
-		if len(values) > 0 {
-			where, args = append(where, column+" IN ("+placeholders(len(values))+")"), append(args, anys(values)...)
-		}
-	}
-	statuses := make([]string, len(f.Statuses))
-	for i, st := range f.Statuses {
-		statuses[i] = string(st)
-	}
-	in("status", statuses)
-	in("pipeline_name", f.Pipelines)
-	in("project", f.Projects)
-	in("user_id", f.UserIDs)
-	in("submitted_by", f.SubmittedBy)
+// plan chooses the index that a page is read from. end is where the page's window
+// ends, if more may follow.
+func (s *Store) plan(ctx context.Context, f store.Filter, within clause) (q clause, end *key, err error) {
+	rest, from := conditions(f), sources(f)
 	if len(f.IDs) > 0 {
-		var parts []string
-		for _, id := range f.IDs {
-			parts, args = append(parts, "(id >= ? AND id < ?)"), append(args, id, id+"\U0010ffff")
-			tail := id[max(0, len(id)-tailLength):]
-			parts, args = append(parts, "(substr(id, -6) = ? AND substr(id, -?) = ?)"), append(args, tail, len(id), id)
+		few, err := s.fewIDs(ctx, f.IDs)
+		if err != nil {
+			return q, nil, err
 		}
-		where = append(where, "("+strings.Join(parts, " OR ")+")")
+		if few {
+			return s.pageByIDs(f, from, rest, within), nil, nil
+		}
+		rest.add(idCondition(f.IDs))
 	}
-	bound := func(condition string, t *time.Time) {
-		if t != nil {
-			where, args = append(where, condition), append(args, job.FormatTime(*t))
+	var indexed []source
+	for _, c := range from {
+		if len(c.values) <= sourceValues {
+			indexed = append(indexed, c)
 		}
 	}
-	bound("created_at >= ?", f.CreatedSince)
-	bound("created_at < ?", f.CreatedUntil)
+	best := newest()
+	if len(indexed) > 0 {
+		best = indexed[0]
+	}
+	if rest.sql != "" || len(from) > 1 || len(indexed) < len(from) {
+		if len(indexed) == 0 {
+			indexed = []source{best}
+		}
+		if best, end, err = s.narrowest(ctx, indexed, within); err != nil {
+			return q, nil, err
+		}
+		if end != nil {
+			within.and("(created_at, id) >= (?, ?)", end.created, end.id)
+		}
+	}
+	for _, other := range from {
+		if other.column != best.column {
+			rest.add(other.in())
+		}
+	}
+	return s.page(f, best, rest, within), end, nil
+}
+
+// page reads a page from one source.
+func (s *Store) page(f store.Filter, from source, rest, within clause) clause {
+	if len(from.values) > 1 { // the merge keeps the order, and so does the join that looks up its jobs
+		keys := from.keys(within)
+		limit := any(f.Limit + 1)
+		if rest.sql != "" {
+			limit = s.window
+		}
+		q := clause{columns(f) + " FROM (" + keys.sql + " LIMIT ?) AS k CROSS JOIN jobs ON jobs.rowid = k.kr", append(keys.args, limit)}
+		if rest.sql != "" {
+			q.sql, q.args = q.sql+" WHERE "+rest.sql, append(q.args, rest.args...)
+		}
+		return clause{q.sql + " LIMIT ?", append(q.args, f.Limit+1)}
+	}
+	where := from.in()
+	where.add(within)
+	where.add(rest)
+	q := columns(f) + " FROM jobs INDEXED BY " + from.index
+	if where.sql != "" {
+		q += " WHERE " + where.sql
+	}
+	return clause{q + " ORDER BY created_at DESC, id DESC LIMIT ?", append(where.args, f.Limit+1)}
+}
+
+// columns begins a statement that lists jobs; the two large columns only if asked for.
+func columns(f store.Filter) string {
+	parameters, results := noParameters, noResults
+	if f.Parameters {
+		parameters = "parameters"
+	}
+	if f.Results {
+		results = "results"
+	}
+	return selectHead + parameters + selectInner + results + selectLast
+}
+
+// within is the range of (created_at, id) that a filter and its cursor leave.
+func within(f store.Filter) (clause, error) {
+	var c clause
+	if f.CreatedSince != nil {
+		c.and("created_at >= ?", job.FormatTime(*f.CreatedSince))
+	}
+	if f.CreatedUntil != nil {
+		c.and("created_at < ?", job.FormatTime(*f.CreatedUntil))
+	}
+	if f.Cursor != "" {
+		k, ok := readCursor(f.Cursor)
+		if !ok {
+			return c, fault.InvalidField("cursor", "is not one that this service gave out; begin again without it")
+		}
+		c.and("(created_at, id) < (?, ?)", k.created, k.id)
+	}
+	return c, nil
+}
+
+// conditions are those parts of a filter that have no index.
+func conditions(f store.Filter) clause {
+	var c clause
 	if f.Query != "" {
 		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Query) + "%"
-		where = append(where, `(id LIKE ? ESCAPE '\' OR pipeline_name LIKE ? ESCAPE '\' OR user_id LIKE ? ESCAPE '\' OR error_message LIKE ? ESCAPE '\')`)
-		args = append(args, pattern, pattern, pattern, pattern)
+		c.and(`(id LIKE ? ESCAPE '\' OR pipeline_name LIKE ? ESCAPE '\' OR user_id LIKE ? ESCAPE '\' OR error_message LIKE ? ESCAPE '\')`,
+			pattern, pattern, pattern, pattern)
 	}
-	return where, args
+	return c
 }
 
-// tailLength is how much of an id's end the index jobs_by_tail holds; a shorter end
-// can't be looked for.
-const tailLength = 6
-
-func cursor(j job.Job) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(job.FormatTime(j.CreatedAt) + "|" + j.ID))
+func (k key) cursor() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(k.created + "|" + k.id))
 }
 
-func readCursor(c string) (created, id string, ok bool) {
+func readCursor(c string) (k key, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(c)
 	if err != nil {
-		return "", "", false
+		return k, false
 	}
-	created, id, ok = strings.Cut(string(b), "|")
-	return created, id, ok && len(created) == len(job.TimeLayout)
+	k.created, k.id, ok = strings.Cut(string(b), "|")
+	return k, ok && len(k.created) == len(job.TimeLayout)
 }
 
 func placeholders(n int) string {

@@ -30,8 +30,9 @@ const (
 	selectHead  = `SELECT id, pipeline_name, user_id, `
 	selectInner = `, created_at, project, submitted_by, options, priority, run_at, expires_at, timeout_ms, max_attempts,
 		retry_on, max_recoveries, retry_of, schedule_id, status, `
-	selectTail = `, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start, attempt, tries,
-		recoveries, worker, last_outcome, next_try_at, cancel_requested_at FROM jobs`
+	selectLast = `, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start, attempt, tries,
+		recoveries, worker, last_outcome, next_try_at, cancel_requested_at`
+	selectTail   = selectLast + ` FROM jobs`
 	noParameters = `'{}'`
 	noResults    = `NULL`
 	selectJob    = selectHead + `parameters` + selectInner + `results` + selectTail

@@ -34,6 +34,8 @@ type Store struct {
 	get   *sql.Stmt // the hottest of all reads
 	write *writer
 	hub   *store.Hub
+
+	window int // defaultWindow
 }
 
 // Options of Open. Now and Rand default to the real clock and to rand.Float64.
@@ -45,7 +47,7 @@ type Options struct {
 // Open opens the file, making it and bringing its tables up to date as needed. The
 // folder must exist. Close it.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
-	s := &Store{path: path, now: o.Now, rand: o.Rand, hub: store.NewHub()}
+	s := &Store{path: path, now: o.Now, rand: o.Rand, hub: store.NewHub(), window: defaultWindow}
 	s.fillDefaults()
 	wdb, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)"))
 	if err != nil {

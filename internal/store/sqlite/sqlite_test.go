@@ -39,6 +39,18 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// TestConformanceWithSmallWindows: however little a page looks at, the pages together
+// hold what fits.
+func TestConformanceWithSmallWindows(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, clock *storetest.Clock) storetest.Store {
+		t.Helper()
+		s := open(t, filepath.Join(t.TempDir(), "jobs.db"), clock)
+		s.SetWindow(3)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	})
+}
+
 func newJob(id string) job.Job {
 	return job.Job{ID: id, Project: "p", Pipeline: "x", Status: job.Pending, CreatedAt: time.Unix(0, 0).UTC(), Queue: job.Queue{Timeout: time.Minute, MaxAttempts: 1}}
 }
@@ -113,11 +125,14 @@ func TestAFileThatIsNoDatabaseIsNamed(t *testing.T) {
 // TestQueryPlans: the statements that run all the time stay on their indexes.
 func TestQueryPlans(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
-	require.NoError(t, open(t, path, storetest.NewClock()).Close())
+	store := open(t, path, storetest.NewClock())
+	plans, err := store.Plans(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, store.Close())
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
-	for name, q := range sqlite.Plans() {
+	for name, q := range plans {
 		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+q)
 		require.NoError(t, err, name)
 		var plan string

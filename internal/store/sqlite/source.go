@@ -1,0 +1,144 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// defaultWindow is how many jobs one page looks at when no index fits its whole filter.
+// Such a page may hold fewer jobs than asked for, and still name a next one: that
+// keeps the cost of every page bounded, however rare what is looked for.
+const defaultWindow = 1000
+
+// sourceValues is how many values of one filter are merged from an index; with more
+// of them the filter is tested job by job.
+const sourceValues = 64
+
+// source is an index that gives jobs newest first: those whose column has one of the
+// values, or all when there is no column.
+type source struct {
+	index  string
+	column string
+	values []string
+}
+
+// sources splits a filter: what an index can give in order, and the rest as
+// conditions on each job. Each source selects on one field alone.
+func sources(f store.Filter) []source {
+	statuses := make([]string, len(f.Statuses))
+	for i, st := range f.Statuses {
+		statuses[i] = string(st)
+	}
+	var found []source
+	for _, s := range []source{
+		{"jobs_by_user", "user_id", f.UserIDs},
+		{"jobs_by_submitter", "submitted_by", f.SubmittedBy},
+		{"jobs_by_pipeline", "pipeline_name", f.Pipelines},
+		{"jobs_by_status", "status", statuses},
+		{"jobs_by_project", "project", f.Projects},
+	} {
+		if len(s.values) > 0 {
+			// A value given twice would be merged with itself.
+			s.values = slices.Compact(slices.Sorted(slices.Values(s.values)))
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// newest is the source of everything.
+func newest() source { return source{index: "jobs_newest"} }
+
+// clause is SQL with the arguments of its question marks.
+type clause struct {
+	sql  string
+	args []any
+}
+
+func (c *clause) and(sql string, args ...any) {
+	if c.sql != "" {
+		c.sql += " AND "
+	}
+	c.sql, c.args = c.sql+sql, append(c.args[:len(c.args):len(c.args)], args...)
+}
+
+func (c *clause) add(other clause) {
+	if other.sql != "" {
+		c.and(other.sql, other.args...)
+	}
+}
+
+// in is the source's selection as a condition on a job.
+func (s source) in() clause {
+	if s.column == "" {
+		return clause{}
+	}
+	return clause{s.column + " IN (" + placeholders(len(s.values)) + ")", anys(s.values)}
+}
+
+// keys selects the columns kc, ki, kr (created_at, id, rowid) of the source's jobs in
+// a range of (created_at, id), newest first, from the index alone. Several values are
+// merged as they are read.
+func (s source) keys(within clause) clause {
+	var arms []string
+	var all clause
+	values := anys(s.values)
+	if s.column == "" {
+		values = []any{nil}
+	}
+	for _, v := range values {
+		var c clause
+		if s.column != "" {
+			c.and(s.column+" = ?", v)
+		}
+		c.add(within)
+		arm := "SELECT created_at AS kc, id AS ki, rowid AS kr FROM jobs INDEXED BY " + s.index
+		if c.sql != "" {
+			arm += " WHERE " + c.sql
+		}
+		arms, all.args = append(arms, arm), append(all.args, c.args...)
+	}
+	all.sql = strings.Join(arms, " UNION ALL ") + " ORDER BY kc DESC, ki DESC"
+	return all
+}
+
+// key is a job's place in a list.
+type key struct{ created, id string }
+
+func (k key) older(other key) bool {
+	return k.created < other.created || k.created == other.created && k.id < other.id
+}
+
+// nth gives the key of the source's n-th job in the range; ok is false when there are
+// fewer.
+func (s *Store) nth(ctx context.Context, from source, within clause, n int) (k key, ok bool, err error) {
+	q := from.keys(within)
+	err = s.read.QueryRowContext(ctx, "SELECT kc, ki FROM ("+q.sql+" LIMIT 1 OFFSET ?)", append(q.args, n-1)...).Scan(&k.created, &k.id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return k, false, nil
+	}
+	return k, err == nil, err
+}
+
+// narrowest gives the source whose window of jobs reaches back furthest, and where
+// that window ends; end is nil when it holds all that are left.
+func (s *Store) narrowest(ctx context.Context, of []source, within clause) (best source, end *key, err error) {
+	for i, candidate := range of {
+		k, more, err := s.nth(ctx, candidate, within, s.window)
+		if err != nil {
+			return best, nil, err
+		}
+		if !more {
+			return candidate, nil, nil
+		}
+		if i == 0 || k.older(*end) {
+			best, end = candidate, &k
+		}
+	}
+	return best, end, nil
+}
