@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/client"
 )
 
 // TestResults: what a run made, where, in which version, by which node.
@@ -72,11 +74,11 @@ func TestOptionsReachTheRun(t *testing.T) {
 	for field, nodes := range map[string][]string{
 		`"tags": ["first"]`: {"make"}, `"node_names": ["make"]`: {"make"}, `"to_nodes": ["make"]`: {"make"}, `"from_nodes": ["make"]`: {"make", "add"},
 	} {
-		status, answer := s.call(t, "POST", "/api/v1/jobs?wait=60", `{"pipeline_name": "sum", `+field+`}`)
+		status, answer := s.call(t, "POST", "/api/v1/jobs", `{"pipeline_name": "sum", `+field+`}`)
 		require.Equal(t, 201, status, answer)
-		job := decode(t, answer).(map[string]any)
-		require.Equal(t, "completed", job["status"], "%s: %s", field, answer)
-		all, err := s.Nodes(within(t), job["id"].(string))
+		job := s.end(t, decode(t, answer).(map[string]any)["id"].(string))
+		require.Equal(t, "completed", job.Status, "%s: %s", field, explain(job))
+		all, err := s.Nodes(within(t), job.ID)
 		require.NoError(t, err)
 		var names []string
 		for _, n := range all {
@@ -84,7 +86,7 @@ func TestOptionsReachTheRun(t *testing.T) {
 		}
 		require.Equal(t, nodes, names, field)
 	}
-	status, answer := s.call(t, "POST", "/api/v1/jobs?wait=60", `{"pipeline_name": "sum", "env": "prod"}`)
-	require.Equal(t, 201, status, answer)
+	prod := s.end(t, s.send(t, client.Submission{PipelineName: "sum", Env: ptr("prod")}).ID)
+	require.Equal(t, "completed", prod.Status, explain(prod))
 	require.JSONEq(t, `{"sum": 21, "count": 7}`, tree(t, filepath.Join(dir, "data"))["total.json"])
 }

@@ -30,7 +30,7 @@ def note(path, word):
 
 
 def wait_for(path):
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while not os.path.exists(path):
         if time.monotonic() > end:
             raise TimeoutError(f"nobody opened {path}")
