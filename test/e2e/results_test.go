@@ -86,7 +86,7 @@ func TestOptionsReachTheRun(t *testing.T) {
 		}
 		require.Equal(t, nodes, names, field)
 	}
-	prod := s.end(t, s.send(t, client.Submission{PipelineName: "sum", Env: ptr("prod")}).ID)
+	prod := s.end(t, s.send(t, client.Submission{PipelineName: "sum", Options: client.Options{Env: ptr("prod")}}).ID)
 	require.Equal(t, "completed", prod.Status, explain(prod))
 	require.JSONEq(t, `{"sum": 21, "count": 7}`, tree(t, filepath.Join(dir, "data"))["total.json"])
 }
