@@ -68,9 +68,15 @@ const (
 	// lineTime is how long a line without its end is kept back, in the hope of the
 	// rest; so long at most the stream trails the log.
 	lineTime = 150 * time.Millisecond
-	// lineMax is how much of a line is kept back at most.
-	lineMax = 64 << 10
+	// lineMax is how much of a line is kept back at most: so much may stand in memory
+	// several times over for each of thousands who follow.
+	lineMax = 8 << 10
 )
+
+// logData is the data of an event `log`.
+type logData struct {
+	Text string `json:"text"`
+}
 
 // logText makes events of a log's bytes: of whole lines where they come in time, and
 // never of a part of a character.
@@ -136,12 +142,11 @@ func (t *logText) emit(n int) error {
 
 func (t *logText) put(text []byte, next int64) {
 	t.sent = next
-	// Marshal makes U+FFFD of each byte that is not UTF-8, wherever the pieces are cut.
-	data, err := json.Marshal(map[string]string{"text": string(text)})
-	if err != nil { // cannot be: text
-		data = []byte(`{"text":""}`)
-	}
-	t.add("log", strconv.FormatInt(next, 10), data)
+	t.buf.WriteString("event: log\nid: " + strconv.FormatInt(next, 10) + "\ndata: ")
+	// Encode makes U+FFFD of each byte that is not UTF-8, wherever the pieces are cut,
+	// and ends the line.
+	_ = json.NewEncoder(&t.buf).Encode(logData{string(text)}) // cannot fail: text into memory
+	t.buf.WriteByte('\n')
 }
 
 // end sends what is left and the last event.

@@ -46,8 +46,8 @@ type limiter struct {
 	failed bool       // told already
 }
 
-// chunkSize is how much a follower reads at a time.
-const chunkSize = 32 << 10
+// chunkSize is how much a follower reads at a time. It is small, as each of thousands may hold one while its client reads slowly.
+const chunkSize = 4 << 10
 
 // NewWatcher makes a watcher. It needs no end of its own: nothing is left once the last Follow has returned and the last limit was lifted.
 func NewWatcher(opts Options) *Watcher {

@@ -10,12 +10,11 @@ import (
 
 // Events is a stream of events from a point on. It is for one goroutine. Close it.
 type Events struct {
-	s           *Service
-	jobID       string // "" for all jobs
-	after       int64
-	ended       bool
-	wake        <-chan struct{}
-	unsubscribe func()
+	s     *Service
+	feed  *feed
+	jobID string // "" for all jobs
+	after int64
+	ended bool
 }
 
 const eventsAtOnce = 200
@@ -28,7 +27,10 @@ func (s *Service) JobEvents(ctx context.Context, c Caller, id string, after int6
 	if err != nil {
 		return nil, false, err
 	}
-	e := s.follow(id, after)
+	e, err := s.follow(ctx, id, after)
+	if err != nil {
+		return nil, false, err
+	}
 	if after > 0 && v.Status.Terminal() {
 		rest, err := s.o.Store.Events(ctx, id, after, 1)
 		if err != nil {
@@ -48,7 +50,10 @@ func (s *Service) AllEvents(ctx context.Context, c Caller, after int64) (*Events
 	if err := c.need(Read); err != nil {
 		return nil, err
 	}
-	e := s.follow("", after)
+	e, err := s.follow(ctx, "", after)
+	if err != nil {
+		return nil, err
+	}
 	if after <= 0 {
 		last, err := s.o.Store.LastEvent(ctx)
 		if err != nil {
@@ -60,27 +65,35 @@ func (s *Service) AllEvents(ctx context.Context, c Caller, after int64) (*Events
 	return e, nil
 }
 
-func (s *Service) follow(jobID string, after int64) *Events {
-	topic := store.TopicEvents
-	if jobID != "" {
-		topic = store.TopicJob(jobID)
+func (s *Service) follow(ctx context.Context, jobID string, after int64) (*Events, error) {
+	d, err := s.feeds.join(ctx, jobID)
+	if err != nil {
+		return nil, err
 	}
-	e := &Events{s: s, jobID: jobID, after: after}
-	e.wake, e.unsubscribe = s.o.Store.Subscribe(topic)
-	return e
+	return &Events{s: s, feed: d, jobID: jobID, after: after}, nil
 }
 
 // Next gives the next events, waiting for them until ctx ends, whose error it then
-// returns and after which it may be called again. io.EOF: there are no more.
+// returns and after which it may be called again. They are shared with others who
+// follow: they must not be changed. io.EOF: there are no more.
 func (e *Events) Next(ctx context.Context) ([]job.Event, error) {
 	if e.ended {
 		return nil, io.EOF
 	}
 	for {
-		// The read is not bounded by ctx, which is often only a heartbeat's.
-		events, err := e.s.o.Store.Events(context.WithoutCancel(ctx), e.jobID, e.after, eventsAtOnce)
+		events, covered, base, changed, err := e.feed.after(e.after, eventsAtOnce)
 		if err != nil {
 			return nil, err
+		}
+		if !covered {
+			// The read is not bounded by ctx, which is often only a heartbeat's.
+			if events, err = e.s.o.Store.Events(context.WithoutCancel(ctx), e.jobID, e.after, eventsAtOnce); err != nil {
+				return nil, err
+			}
+			if len(events) == 0 { // nothing up to base, then
+				e.after = base
+				continue
+			}
 		}
 		if len(events) > 0 {
 			last := events[len(events)-1]
@@ -89,35 +102,15 @@ func (e *Events) Next(ctx context.Context) ([]job.Event, error) {
 			return events, nil
 		}
 		select {
-		case <-e.wake:
+		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// Close ends the subscription.
-func (e *Events) Close() { e.unsubscribe() }
-
-// attemptEnded returns when the attempt is over, or ctx is.
-func (s *Service) attemptEnded(ctx context.Context, id string, attempt int) error {
-	wake, unsubscribe := s.o.Store.Subscribe(store.TopicJob(id))
-	defer unsubscribe()
-	for {
-		j, err := s.o.Store.Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		if j.Status.Terminal() || j.Attempt > attempt || (j.Attempt == attempt && j.Status != job.Running) {
-			return nil
-		}
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
+// Close ends the use of the stream.
+func (e *Events) Close() { e.s.feeds.leave(e.jobID, e.feed) }
 
 // firstAttempt waits until the job has had an attempt, or has ended without one:
 // then 0.

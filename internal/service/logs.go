@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
@@ -57,45 +56,22 @@ func (l *Log) Follow(ctx context.Context, from int64, fn func(joblog.Chunk) erro
 		}
 		l.Attempt, l.path = n, l.s.o.Runs.Attempt(l.id, n).Log()
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan struct{})
-	failed := make(chan error, 1)
-	go func() {
-		failed <- l.s.attemptEnded(ctx, l.id, l.Attempt)
-		close(ended)
-	}()
-	if err := l.await(ctx, ended); err != nil {
-		return err
+	key := attemptKey{l.id, l.Attempt}
+	w := l.s.endings.join(ctx, key, l.path)
+	defer l.s.endings.leave(key, w)
+	select {
+	case <-w.begun:
+	case <-w.over:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	err := l.s.watcher.Follow(ctx, l.path, from, ended, fn)
+	err := l.s.watcher.Follow(ctx, l.path, from, w.over, fn)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // it ended without a word
 	}
-	if err == nil {
-		err = <-failed
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-// await waits for the file, which appears as the run starts.
-func (l *Log) await(ctx context.Context, ended <-chan struct{}) error {
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		f, err := l.Open()
-		if f != nil {
-			return f.Close()
-		}
-		if err != nil {
-			return err
-		}
-		select {
-		case <-ended:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-	}
+	<-w.over // closed, as Follow returned without an error
+	return w.err
 }

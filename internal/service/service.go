@@ -71,11 +71,17 @@ type Service struct {
 	o        Options
 	projects map[string]*Project
 	watcher  *joblog.Watcher // one for all who follow logs
+	feeds    feeds
+	endings  endings
 }
 
 // New makes a service.
 func New(o Options) *Service {
-	s := &Service{o: o, projects: map[string]*Project{}, watcher: joblog.NewWatcher(joblog.Options{Log: o.Log})}
+	s := &Service{
+		o: o, projects: map[string]*Project{}, watcher: joblog.NewWatcher(joblog.Options{Log: o.Log}),
+		feeds:   feeds{store: o.Store, open: map[string]*feed{}},
+		endings: endings{store: o.Store, open: map[attemptKey]*ending{}},
+	}
 	for i := range o.Projects {
 		s.projects[o.Projects[i].Name] = &o.Projects[i]
 	}

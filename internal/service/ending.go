@@ -1,0 +1,116 @@
+package service
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// endings watches attempts for those who follow their logs: each attempt once,
+// however many follow it.
+type endings struct {
+	store Store
+	mu    sync.Mutex
+	open  map[attemptKey]*ending
+}
+
+type attemptKey struct {
+	job     string
+	attempt int
+}
+
+// ending is what followers of an attempt's log wait for.
+type ending struct {
+	users  int // under endings.mu
+	cancel context.CancelFunc
+	gone   chan struct{}
+
+	begun chan struct{} // closed: the log's file is there
+	over  chan struct{} // closed: the attempt is over, or err
+	err   error         // read it after over
+}
+
+// fileTime is how often a file that is still to appear is looked for.
+const fileTime = 50 * time.Millisecond
+
+// join gives what watches an attempt, which is then to be left.
+func (e *endings) join(ctx context.Context, key attemptKey, path string) *ending {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if w := e.open[key]; w != nil {
+		w.users++
+		return w
+	}
+	wake, unsubscribe := e.store.Subscribe(store.TopicJob(key.job))
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w := &ending{users: 1, cancel: cancel, gone: make(chan struct{}), begun: make(chan struct{}), over: make(chan struct{})}
+	e.open[key] = w
+	go func() {
+		defer close(w.gone)
+		defer unsubscribe()
+		w.err = w.watch(watching, e.store, key, path, wake)
+		close(w.over)
+	}()
+	return w
+}
+
+// leave ends a follower's use; the last one ends the watching.
+func (e *endings) leave(key attemptKey, w *ending) {
+	e.mu.Lock()
+	w.users--
+	last := w.users == 0
+	if last {
+		delete(e.open, key)
+	}
+	e.mu.Unlock()
+	if last {
+		w.cancel()
+		<-w.gone
+	}
+}
+
+// watch returns when the attempt is over, or ctx is.
+func (w *ending) watch(ctx context.Context, s Store, key attemptKey, path string, wake <-chan struct{}) error {
+	look := time.NewTicker(fileTime)
+	defer look.Stop()
+	file := look.C
+	there := func() {
+		if file == nil {
+			return
+		}
+		if _, err := os.Stat(path); err == nil {
+			close(w.begun)
+			file = nil
+			look.Stop()
+		}
+	}
+	for {
+		j, err := s.Get(ctx, key.job)
+		if err != nil {
+			return err
+		}
+		there()
+		if over(&j, key.attempt) {
+			return nil
+		}
+		for again := false; !again; {
+			select {
+			case <-wake:
+				again = true
+			case <-file:
+				there()
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+}
+
+// over reports whether nothing more can come from an attempt.
+func over(j *job.Job, attempt int) bool {
+	return j.Status.Terminal() || j.Attempt > attempt || (j.Attempt == attempt && j.Status != job.Running)
+}
