@@ -42,6 +42,7 @@ func Doctor(ctx context.Context, cfg config.Config) ([]client.Finding, error) {
 	var f findings
 	environ := os.Environ()
 	f.folder(cfg.DataDir)
+	f.listen(cfg)
 	found, err := findProjects(cfg, environ)
 	if err != nil {
 		f.fault("project", err)

@@ -49,6 +49,14 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, folder.close()) }()
+	db, err := sqlite.Open(ctx, filepath.Join(cfg.DataDir, "jobs.db"), sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := checkExposed(ctx, cfg, db); err != nil {
+		return err
+	}
 	found, err := findProjects(cfg, p.Environ)
 	if err != nil {
 		return err
@@ -58,12 +66,6 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by the server too
-	db, err := sqlite.Open(ctx, filepath.Join(cfg.DataDir, "jobs.db"), sqlite.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-
 	self, err := identity(cfg, p.Version)
 	if err != nil {
 		return err
@@ -92,7 +94,11 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	svc := service.New(service.Options{
 		Store: db, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
 		Worker: !cfg.NoWorker, Now: time.Now, Log: log,
+		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
+	if err := svc.LoadKeys(ctx); err != nil {
+		return err
+	}
 	s := &server{cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
 }
@@ -176,12 +182,13 @@ func (s *server) run(ctx context.Context) error {
 	for _, c := range s.projects.catalogs() {
 		group.Go(func() error { return c.Run(background) })
 	}
+	group.Go(func() error { return s.service.WatchKeys(background) })
 	group.Go(func() error { s.signals(failed, drain); return nil })
 	if _, err := fmt.Fprintln(s.process.Out, s.greeting()); err != nil {
 		s.log.Warn("the line about the address could not be printed", "error", err)
 	}
 	s.log.Info("kedrod serves", "address", "http://"+s.listener.Addr().String(), "version", s.process.Version, "data_dir", s.cfg.DataDir,
-		"slots", s.cfg.Concurrency)
+		"slots", s.cfg.Concurrency, "authentication", s.service.AuthenticationOn())
 
 	workerErr := s.work(draining, failed)
 	endStreams()

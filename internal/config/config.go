@@ -18,7 +18,9 @@ type Config struct {
 	DrainTimeout   time.Duration
 	UnknownFields  string // Refuse or Ignore
 	InsecureNoAuth bool   // an address that others reach may be served without authentication
-	NoWorker       bool   // run no jobs here
+	Exposed        bool   // others can reach Listen, and InsecureNoAuth does not say that this is meant
+	RateLimit      RateLimit
+	NoWorker       bool // run no jobs here
 	Projects       []Project
 	Log            Log
 
@@ -31,6 +33,12 @@ const (
 	Refuse = "refuse"
 	Ignore = "ignore"
 )
+
+// RateLimit bounds the calls of each key.
+type RateLimit struct {
+	PerSecond float64 // 0: no bound
+	Burst     int     // at once, at least 1
+}
 
 // StopGrace is how a run is ended: INT, then TERM after Int, then KILL after Term more.
 type StopGrace struct {

@@ -9,25 +9,18 @@ import (
 	"github.com/kedrod/kedrod/internal/fault"
 )
 
-// checkListen refuses an address that others can reach while nothing asks them who
-// they are.
-func checkListen(c Config) error {
-	if c.InsecureNoAuth {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(c.Listen)
+// exposed reports whether others can reach the address, so that serve asks for a key
+// before it listens there.
+func exposed(listen string) (bool, error) {
+	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return fault.InvalidField("listen", "must be HOST:PORT")
+		return false, fault.InvalidField("listen", "must be HOST:PORT")
 	}
 	local, err := isLoopback(host)
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "listen: the host of "+c.Listen+" can't be resolved: give an address, such as 127.0.0.1:8000")
+		return false, fault.Wrap(err, fault.Invalid, "listen: the host of "+listen+" can't be resolved: give an address, such as 127.0.0.1:8000")
 	}
-	if !local {
-		return fault.InvalidField("listen", "others can reach "+c.Listen+", and this version has no authentication: "+
-			"listen on 127.0.0.1 behind a proxy that asks who calls, or accept it by --insecure-no-auth")
-	}
-	return nil
+	return !local, nil
 }
 
 // isLoopback reports whether only this machine reaches the host; an empty host is

@@ -140,6 +140,8 @@ func (l *loader) config() (Config, error) {
 	c.StopGrace.Term, _ = ParseDuration(l.text("stop_grace.term"))
 	c.DrainTimeout, _ = ParseDuration(l.text("drain_timeout"))
 	c.InsecureNoAuth, _ = parseBool(l.text("insecure_no_auth"))
+	c.RateLimit.PerSecond, _ = strconv.ParseFloat(l.text("rate_limit.per_second"), 64)
+	c.RateLimit.Burst, _ = strconv.Atoi(l.text("rate_limit.burst"))
 	c.NoWorker, _ = parseBool(l.text("no_worker"))
 	c.Log.Level, _ = parseLevel(l.text("log.level"))
 	c.Log.Format = l.text("log.format")
@@ -152,7 +154,10 @@ func (l *loader) config() (Config, error) {
 	}
 	c.Projects = projects
 	l.describe(&c, source)
-	return c, checkListen(c)
+	if !c.InsecureNoAuth {
+		c.Exposed, err = exposed(c.Listen)
+	}
+	return c, err
 }
 
 func (l *loader) text(key string) string { return l.values[key].text }

@@ -104,6 +104,7 @@ stop_grace: {int: 1m, term: 500ms}
 drain_timeout: 1h30m
 unknown_fields: ignore
 insecure_no_auth: true
+rate_limit: {per_second: 2.5, burst: 7}
 no_worker: yes
 log: {level: debug, format: json}
 # what holds anyway may be said
@@ -132,7 +133,7 @@ projects:
 	c.values = nil
 	require.Equal(t, Config{File: filepath.Join(w.cwd, "kedrod.yaml"), Listen: "[::1]:9000", DataDir: filepath.Join(w.cwd, "data"), Concurrency: 3,
 		StopGrace: StopGrace{time.Minute, 500 * time.Millisecond}, DrainTimeout: 90 * time.Minute, UnknownFields: Ignore, InsecureNoAuth: true,
-		NoWorker: true, Log: Log{slog.LevelDebug, "json"}, Projects: []Project{
+		RateLimit: RateLimit{2.5, 7}, NoWorker: true, Log: Log{slog.LevelDebug, "json"}, Projects: []Project{
 			{Name: "sales", Path: filepath.Join(w.cwd, "sales"), Python: filepath.Join(w.cwd, ".venv/bin/python"), RunEnv: Strict,
 				PassEnv: []string{"AWS_PROFILE", "B"}, Env: map[string]string{"KEDRO_ENV": "prod", "DEBUG": "1", "TOKEN": "s3cret"},
 				Timeout: 48 * time.Hour, DynamicRegistry: true},
@@ -222,18 +223,17 @@ func TestListeningWhereOthersReach(t *testing.T) {
 	w := newWorld(t)
 	for address, ok := range map[string]bool{"127.0.0.1:0": true, "127.8.8.8:1": true, "[::1]:8000": true, "localhost:8000": true, "[::ffff:127.0.0.1]:1": true,
 		":8000": false, "0.0.0.0:8000": false, "[::]:8000": false, "10.0.0.1:8000": false, "[::ffff:10.0.0.1]:1": false, "no-such-host.invalid:1": false} {
-		_, _, err := w.try("--listen", address)
-		if ok {
-			require.NoError(t, err, address)
-			continue
-		}
-		require.True(t, fault.Is(err, fault.Invalid), address)
-		want := "accept it by --insecure-no-auth"
+		c, _, err := w.try("--listen", address)
 		if address == "no-such-host.invalid:1" {
-			want = "can't be resolved"
+			require.True(t, fault.Is(err, fault.Invalid), address)
+			require.ErrorContains(t, err, "can't be resolved", address)
+		} else {
+			require.NoError(t, err, address)
+			require.Equal(t, !ok, c.Exposed, address)
 		}
-		require.ErrorContains(t, err, want, address)
-		require.NoError(t, func() error { _, _, err := w.try("--listen", address, "--insecure-no-auth"); return err }(), address)
+		c, _, err = w.try("--listen", address, "--insecure-no-auth")
+		require.NoError(t, err, address)
+		require.False(t, c.Exposed, "it is meant")
 	}
 }
 

@@ -40,6 +40,8 @@ func settings() []setting {
 		{key: "drain_timeout", flag: "drain-timeout", usage: "how long runs may go on after the first signal to stop", fallback: "20s", check: isDuration},
 		{key: "unknown_fields", flag: "unknown-fields", usage: "what becomes of unknown fields in a request: refuse or ignore", fallback: Refuse, check: oneOf(Refuse, Ignore)},
 		{key: "insecure_no_auth", flag: "insecure-no-auth", usage: "serve an address that others can reach without authentication", fallback: "false", boolean: true, check: isBool},
+		{key: "rate_limit.per_second", flag: "rate-limit", usage: "how many calls a second each key may make; 0: any number", fallback: "200", check: isRate},
+		{key: "rate_limit.burst", flag: "rate-limit-burst", usage: "how many calls a key may make at once", fallback: "400", check: isBurst},
 		{key: "no_worker", flag: "no-worker", usage: "run no jobs here", fallback: "false", boolean: true, check: isBool},
 		{key: "log.level", flag: "log-level", usage: "debug, info, warn or error", fallback: "info", check: isLevel},
 		{key: "log.format", flag: "log-format", usage: "auto (text on a terminal, else JSON), text or json", fallback: "auto", check: oneOf("auto", "text", "json")},
@@ -97,6 +99,22 @@ func isCount(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 1024 {
 		return fmt.Errorf("must be a whole number from 1 to 1024")
+	}
+	return nil
+}
+
+func isRate(text string) error {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(x == 0 || (x >= 0.01 && x <= 1e6)) {
+		return fmt.Errorf("must be a number from 0.01 to 1000000, or 0 for no limit")
+	}
+	return nil
+}
+
+func isBurst(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1e6 {
+		return fmt.Errorf("must be a whole number from 1 to 1000000")
 	}
 	return nil
 }

@@ -35,8 +35,8 @@ type Options struct {
 	// carry: on a loopback address they keep other sites' pages from reaching the API
 	// under a name of their own (DNS rebinding). Nil allows any.
 	AllowedHosts []string
-	// Authenticate says who calls, or refuses with a fault; nil: everybody is
-	// service.Anonymous. Operations that need no key never ask it.
+	// Authenticate says who calls, or refuses with a fault; nil: the service does, by
+	// its keys. Operations that need no key never ask it.
 	Authenticate func(*http.Request) (service.Caller, error)
 	// Done ends streams and waits when it is closed, as it must be when the server
 	// stops; nil: they end with their clients only.
@@ -67,9 +67,6 @@ func New(o Options) http.Handler {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Authenticate == nil {
-		o.Authenticate = func(*http.Request) (service.Caller, error) { return service.Anonymous(), nil }
 	}
 	a := &api{
 		o: o, service: o.Service, log: o.Log, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),

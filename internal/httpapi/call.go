@@ -37,15 +37,29 @@ func (a *api) handle(op operation) http.Handler {
 }
 
 func (a *api) serve(op operation, c *call) (err error) {
-	if !op.public {
-		if c.caller, err = a.o.Authenticate(c.r); err != nil {
-			return err
+	defer func() {
+		if err != nil && !op.public {
+			a.service.AuditRefusal(c.ctx(), c.caller, c.act(&op), err)
 		}
+	}()
+	if err := a.admission(&op, c); err != nil {
+		return err
 	}
 	if c.query, err = readQuery(c.r.URL.RawQuery, op.query); err != nil {
 		return err
 	}
-	return op.serve(a, c)
+	if !op.changes() {
+		return op.serve(a, c)
+	}
+	ctx := a.service.BeginAudit(c.ctx(), c.caller, c.act(&op))
+	c.r = c.r.WithContext(ctx)
+	if err := op.serve(a, c); err != nil {
+		return err
+	}
+	if err := a.service.EndAudit(context.WithoutCancel(ctx)); err != nil { // the answer has left
+		a.log.Error("a call could not be audited", "id", c.w.Header().Get(requestID), "call", op.id, "error", err)
+	}
+	return nil
 }
 
 // refuse answers an error, and logs one that is ours to mend.
@@ -60,12 +74,18 @@ func (a *api) refuse(w *writer, r *http.Request, err error) {
 	writeProblem(w, err)
 }
 
-// within is the request's context, which also ends as the server stops.
-func (a *api) within(r *http.Request) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(r.Context())
+// within is the request's context, which also ends as the server stops or the caller's
+// key is revoked or expires.
+func (a *api) within(c *call) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(c.ctx())
 	forget := context.AfterFunc(a.stopping, cancel)
+	release := func() bool { return true }
+	if c.caller.Valid != nil {
+		release = context.AfterFunc(c.caller.Valid, cancel)
+	}
 	return ctx, func() {
 		forget()
+		release()
 		cancel()
 	}
 }

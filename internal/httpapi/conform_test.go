@@ -49,7 +49,7 @@ func operationOf(method, path string) *huma.Operation {
 	}
 	var found *huma.Operation
 	for pattern, item := range document.Paths {
-		op := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post}[method]
+		op := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete}[method]
 		if op != nil && matchesPath(pattern, path) && (found == nil || !strings.Contains(pattern, "{")) {
 			found = op
 		}
@@ -140,6 +140,10 @@ func TestOperations(t *testing.T) {
 		"GET /api/v1/pipelines/{name}":   "get-pipeline",
 		"POST /api/v1/pipelines/refresh": "refresh-pipelines",
 		"GET /api/v1/workers":            "list-workers",
+		"GET /api/v1/keys":               "list-keys",
+		"POST /api/v1/keys":              "create-key",
+		"DELETE /api/v1/keys/{id}":       "revoke-key",
+		"GET /api/v1/audit":              "list-audit",
 		"GET /api/v1/health":             "get-health",
 		"GET /livez":                     "get-livez",
 		"GET /readyz":                    "get-readyz",

@@ -73,15 +73,28 @@ type rig struct {
 
 func newRig(t testing.TB, set ...func(*httpapi.Options)) *rig {
 	t.Helper()
+	return newRigOf(t, []string{"sales"}, nil, set...)
+}
+
+// newRigOf serves several projects; change may alter the service's options.
+func newRigOf(t testing.TB, names []string, change func(*service.Options), set ...func(*httpapi.Options)) *rig {
+	t.Helper()
 	dir := t.TempDir()
 	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "jobs.db"), sqlite.Options{})
 	require.NoError(t, err)
 	r := &rig{t: t, store: s, close: sync.OnceValue(s.Close), runs: rundir.New(filepath.Join(dir, "runs"))}
 	t.Cleanup(func() { require.NoError(t, r.close()) })
-	r.service = service.New(service.Options{
+	options := service.Options{
 		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Worker: true, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		Projects: []service.Project{{Name: "sales", Path: "/srv/sales", Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}}},
-	})
+	}
+	for _, name := range names {
+		options.Projects = append(options.Projects, service.Project{Name: name, Path: "/srv/" + name, Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}})
+	}
+	if change != nil {
+		change(&options)
+	}
+	r.service = service.New(options)
+	require.NoError(t, r.service.LoadKeys(t.Context()))
 	stopping, stop := context.WithCancel(context.Background())
 	o := httpapi.Options{Service: r.service, Version: "1.2.3", Done: stopping.Done(), Heartbeat: time.Minute}
 	for _, f := range set {

@@ -39,7 +39,7 @@ func (a *api) submit(c *call) error {
 		return err
 	}
 	if wait := c.query.seconds("wait"); wait > 0 && !v.Status.Terminal() {
-		ctx, cancel := a.within(c.r)
+		ctx, cancel := a.within(c)
 		defer cancel()
 		// The job is accepted whatever the wait comes to.
 		if later, err := a.service.Wait(ctx, c.caller, v.ID, wait); err == nil {
@@ -139,9 +139,12 @@ func (a *api) job(c *call) error {
 
 // wait answers the job as it is when the server stops meanwhile.
 func (a *api) wait(c *call, d time.Duration) (service.JobView, error) {
-	ctx, cancel := a.within(c.r)
+	ctx, cancel := a.within(c)
 	defer cancel()
 	v, err := a.service.Wait(ctx, c.caller, c.id(), d)
+	if over := c.over(); over != nil {
+		return v, over
+	}
 	if err != nil && ctx.Err() != nil && c.ctx().Err() == nil {
 		return a.service.Job(c.ctx(), c.caller, c.id())
 	}

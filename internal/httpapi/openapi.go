@@ -62,9 +62,12 @@ func document(version string) *huma.OpenAPI {
 			{Name: "jobs", Description: "Requests to run a pipeline."},
 			{Name: "runs", Description: "What a job's run does: log, events, nodes."},
 			{Name: "projects", Description: "Kedro projects and their pipelines."},
+			{Name: "keys", Description: "Who may call, and what was done."},
 			{Name: "service", Description: "The service itself."},
 		},
-		Components: &huma.Components{Schemas: s.registry},
+		Components: &huma.Components{Schemas: s.registry, SecuritySchemes: map[string]*huma.SecurityScheme{
+			keyScheme: {Type: "http", Scheme: "bearer", Description: "A key, from the first key of the service on."},
+		}},
 	}
 	for _, op := range operations() {
 		doc.AddOperation(s.operation(&op))
@@ -78,10 +81,13 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.doc,
 		Tags: []string{op.tag}, Parameters: s.parameters(op), Responses: map[string]*huma.Response{},
 	}
+	if !op.public {
+		o.Security = []map[string][]string{{keyScheme: {}}}
+	}
 	if op.body != nil {
 		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{media: {Schema: s.of(op.body)}}}
 	}
-	for _, status := range append(everywhere(), op.refusals...) {
+	for _, status := range append(everywhere(op), op.refusals...) {
 		o.Responses[strconv.Itoa(status)] = s.problem(status)
 	}
 	for _, a := range op.answers {
@@ -111,6 +117,8 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 	}
 	return o
 }
+
+const keyScheme = "key"
 
 func (s *schemas) problem(status int) *huma.Response {
 	return &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{problemType: {Schema: s.of(problemModel())}}}

@@ -49,7 +49,7 @@ func TestDocumented(t *testing.T) {
 		for _, op := range []struct {
 			method string
 			there  bool
-		}{{"GET", item.Get != nil}, {"POST", item.Post != nil}} {
+		}{{"GET", item.Get != nil}, {"POST", item.Post != nil}, {"DELETE", item.Delete != nil}} {
 			if op.there {
 				require.Contains(t, text, "`"+op.method+" "+strings.TrimPrefix(path, "/api/v1")+"`")
 			}
@@ -63,7 +63,7 @@ func TestDocumented(t *testing.T) {
 		require.Contains(t, text, "| `"+string(code)+"` |")
 	}
 	schemas := document.Components.Schemas.Map()
-	for _, name := range []string{"Submission", "Job", "Attempt", "Node", "Worker"} {
+	for _, name := range []string{"Submission", "Job", "Attempt", "Node", "Worker", "Key", "CreatedKey", "AuditEntry"} {
 		for field := range schemas[name].Properties {
 			require.Contains(t, text, "`"+field+"`", name)
 		}

@@ -1,6 +1,10 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/kedrod/kedrod/internal/service"
+)
 
 // operation is one call of the API: what routes, checks and the OpenAPI document are
 // made from.
@@ -15,8 +19,12 @@ type operation struct {
 	body         any // a value of the type of the request's body; nil: none
 	answers      []answer
 	refusals     []int // statuses of problems, beside those of every operation
-	public       bool  // needs no key
-	serve        func(*api, *call) error
+	// The rule: either public, or the right that its caller must have. whole: it is of the
+	// service, not of a project, so a key that is limited to projects may not.
+	public bool // needs no key
+	right  service.Right
+	whole  bool
+	serve  func(*api, *call) error
 }
 
 // header is a request's or an answer's header, documented.
@@ -39,7 +47,10 @@ const (
 
 // everywhere are the statuses of problems that any operation may answer: a query that
 // is not well formed, another site's page, a parameter that is refused, our own
-// fault, a store that can't be used.
-func everywhere() []int {
+// fault, a store that can't be used; and where a key is asked for, none or too fast.
+func everywhere(op *operation) []int {
+	if !op.public {
+		return append(everywhere(&operation{public: true}), http.StatusUnauthorized, http.StatusTooManyRequests)
+	}
 	return []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
 }

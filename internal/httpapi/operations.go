@@ -16,6 +16,7 @@ func operations() []operation {
 	all = append(all, jobOperations()...)
 	all = append(all, runOperations()...)
 	all = append(all, projectOperations()...)
+	all = append(all, keyOperations()...)
 	return append(all, processOperations()...)
 }
 
@@ -35,7 +36,7 @@ func jobOperations() []operation {
 	}
 	return []operation{
 		{
-			method: http.MethodPost, path: "/api/v1/jobs", id: "submit-job", tag: "jobs", summary: "Submit a job",
+			method: http.MethodPost, path: "/api/v1/jobs", id: "submit-job", tag: "jobs", summary: "Submit a job", right: service.Run,
 			doc: "The job is on disk before the answer leaves. Only `pipeline_name` is needed, and `project` where several are served. " +
 				"With an `Idempotency-Key` a repetition with the same body, as a JSON value, gives the first job.",
 			query:   []param{waitParam("Answer at the job's end, or after so many seconds.")},
@@ -49,7 +50,7 @@ func jobOperations() []operation {
 			serve:    (*api).submit,
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/jobs", id: "list-jobs", tag: "jobs", summary: "List jobs, newest first",
+			method: http.MethodGet, path: "/api/v1/jobs", id: "list-jobs", tag: "jobs", summary: "List jobs, newest first", right: service.Read,
 			doc: "Filters may be repeated: a job must fit one value of each that is given.",
 			query: []param{
 				{name: "id", repeated: true, doc: "Beginning or end of an id, 6 or more characters."},
@@ -71,7 +72,7 @@ func jobOperations() []operation {
 			serve:   (*api).jobs,
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/jobs/{id}", id: "get-job", tag: "jobs", summary: "Get a job",
+			method: http.MethodGet, path: "/api/v1/jobs/{id}", id: "get-job", tag: "jobs", summary: "Get a job", right: service.Read,
 			query:   []param{waitParam("Answer at the job's end, or after so many seconds.")},
 			headers: []header{{"If-None-Match", "An ETag: 304 while the job is still the same."}},
 			answers: []answer{
@@ -82,7 +83,7 @@ func jobOperations() []operation {
 			serve:    (*api).job,
 		},
 		{
-			method: http.MethodPost, path: "/api/v1/jobs/{id}/cancel", id: "cancel-job", tag: "jobs", summary: "Cancel a job",
+			method: http.MethodPost, path: "/api/v1/jobs/{id}/cancel", id: "cancel-job", tag: "jobs", summary: "Cancel a job", right: service.Run,
 			doc:      "A pending job is cancelled at once; one that runs is `cancelled` once its last process is gone; one that has ended stays as it is. May be repeated.",
 			answers:  []answer{{status: http.StatusOK, doc: "The job as it is.", body: client.Job{}}},
 			refusals: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
@@ -96,7 +97,7 @@ func runOperations() []operation {
 	lastQuery := param{name: "last_event_id", doc: "The same as the header Last-Event-ID, which goes before it."}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/v1/jobs/{id}/logs", id: "get-job-logs", tag: "runs", summary: "Read or follow a job's log",
+			method: http.MethodGet, path: "/api/v1/jobs/{id}/logs", id: "get-job-logs", tag: "runs", summary: "Read or follow a job's log", right: service.Read,
 			doc: "Everything that the run printed, byte for byte; empty where there is none yet. With `follow` the answer is a stream of server-sent events: `log` with " +
 				"`{\"text\"}`, whose id is the offset behind it, and `end` with `{\"bytes\"}`.",
 			query: []param{
@@ -116,7 +117,7 @@ func runOperations() []operation {
 			serve:    (*api).logs,
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/jobs/{id}/events", id: "follow-job-events", tag: "runs", summary: "Follow a job's events",
+			method: http.MethodGet, path: "/api/v1/jobs/{id}/events", id: "follow-job-events", tag: "runs", summary: "Follow a job's events", right: service.Read,
 			doc: "Server-sent events `status`, `progress`, `node` and `end`, from the job's first one on; the stream ends after `end`. " +
 				"New types may come. Each has `job_id`, `attempt` and `time`. A comment every 15 seconds keeps the connection.",
 			query: []param{lastQuery}, headers: []header{last},
@@ -128,20 +129,20 @@ func runOperations() []operation {
 			serve:    (*api).jobEvents,
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/events", id: "follow-events", tag: "runs", summary: "Follow the events of all jobs",
+			method: http.MethodGet, path: "/api/v1/events", id: "follow-events", tag: "runs", summary: "Follow the events of all jobs", right: service.Read,
 			doc:   "As for one job, from now on, or from Last-Event-ID; it never ends by itself.",
 			query: []param{lastQuery}, headers: []header{last},
 			answers: []answer{{status: http.StatusOK, doc: "The stream.", media: mediaEvents}},
 			serve:   (*api).allEvents,
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/jobs/{id}/attempts", id: "list-job-attempts", tag: "runs", summary: "List a job's attempts",
+			method: http.MethodGet, path: "/api/v1/jobs/{id}/attempts", id: "list-job-attempts", tag: "runs", summary: "List a job's attempts", right: service.Read,
 			answers:  []answer{{status: http.StatusOK, doc: "The attempts, the first first.", body: client.Page[client.Attempt]{}}},
 			refusals: []int{http.StatusNotFound},
 			serve:    (*api).attempts,
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/jobs/{id}/nodes", id: "list-job-nodes", tag: "runs", summary: "List the nodes of a job's run",
+			method: http.MethodGet, path: "/api/v1/jobs/{id}/nodes", id: "list-job-nodes", tag: "runs", summary: "List the nodes of a job's run", right: service.Read,
 			query:    []param{attemptParam()},
 			answers:  []answer{{status: http.StatusOK, doc: "The nodes in topological order.", body: client.Page[client.Node]{}}},
 			refusals: []int{http.StatusNotFound},
@@ -154,25 +155,25 @@ func projectOperations() []operation {
 	projects := param{name: "project", repeated: true, doc: "Only these projects."}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/v1/projects", id: "list-projects", tag: "projects", summary: "List the projects that are served",
+			method: http.MethodGet, path: "/api/v1/projects", id: "list-projects", tag: "projects", summary: "List the projects that are served", right: service.Read,
 			answers: []answer{{status: http.StatusOK, doc: "The projects.", body: client.Page[client.Project]{}}},
 			serve:   (*api).projects,
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/pipelines", id: "list-pipelines", tag: "projects", summary: "List the pipelines",
+			method: http.MethodGet, path: "/api/v1/pipelines", id: "list-pipelines", tag: "projects", summary: "List the pipelines", right: service.Read,
 			doc: "The registries as they were last read; it never waits for one.", query: []param{projects},
 			answers: []answer{{status: http.StatusOK, doc: "The pipelines.", body: client.PipelineList{}}},
 			serve:   (*api).pipelines,
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/pipelines/{name}", id: "get-pipeline", tag: "projects", summary: "Get a pipeline with its graph",
+			method: http.MethodGet, path: "/api/v1/pipelines/{name}", id: "get-pipeline", tag: "projects", summary: "Get a pipeline with its graph", right: service.Read,
 			query:    []param{{name: "project", doc: "Needed where several projects have a pipeline of this name."}},
 			answers:  []answer{{status: http.StatusOK, doc: "The pipeline.", body: client.Pipeline{}}},
 			refusals: []int{http.StatusNotFound},
 			serve:    (*api).pipeline,
 		},
 		{
-			method: http.MethodPost, path: "/api/v1/pipelines/refresh", id: "refresh-pipelines", tag: "projects", summary: "Read the registries anew",
+			method: http.MethodPost, path: "/api/v1/pipelines/refresh", id: "refresh-pipelines", tag: "projects", summary: "Read the registries anew", right: service.Run,
 			doc: "Answers once they are read, which takes as long as importing the projects does.", query: []param{projects},
 			answers:  []answer{{status: http.StatusOK, doc: "The pipelines.", body: client.PipelineList{}}},
 			refusals: []int{http.StatusRequestEntityTooLarge},
@@ -184,7 +185,7 @@ func projectOperations() []operation {
 func processOperations() []operation {
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/v1/workers", id: "list-workers", tag: "service", summary: "List the workers",
+			method: http.MethodGet, path: "/api/v1/workers", id: "list-workers", tag: "service", summary: "List the workers", right: service.Read,
 			doc:     "Those that live, and those that ended within a day.",
 			answers: []answer{{status: http.StatusOK, doc: "The workers.", body: client.Page[client.Worker]{}}},
 			serve:   (*api).workers,

@@ -43,7 +43,8 @@ func statusOf(code fault.Code) int {
 	return http.StatusInternalServerError
 }
 
-// retryAfter is what a 503 or 429 tells clients to wait, in seconds.
+// retryAfter is what a 503 or 429 tells clients to wait, in seconds, where nothing
+// better is known.
 const retryAfter = "1"
 
 // problemOf makes the answer of an error. The text of an error that is no fault
@@ -78,7 +79,9 @@ func writeProblem(w http.ResponseWriter, err error) {
 	h.Set("Content-Type", problemType)
 	h.Set("Cache-Control", "no-store")
 	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
-		h.Set("Retry-After", retryAfter)
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", retryAfter)
+		}
 	}
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="kedrod"`)

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/internal/auth"
 	"github.com/kedrod/kedrod/internal/job"
 )
 
@@ -37,7 +39,7 @@ func (s *schemas) of(v any) *huma.Schema {
 func (s *schemas) mend() {
 	for name, schema := range s.registry.Map() {
 		t := s.registry.TypeFromRef(schemaPrefix + name)
-		if t != reflect.TypeFor[client.Submission]() {
+		if !isRequest(name) {
 			schema.AdditionalProperties = nil
 		}
 		for _, f := range reflect.VisibleFields(t) {
@@ -51,6 +53,7 @@ func (s *schemas) mend() {
 	}
 	s.mendLists()
 	s.mendSubmission()
+	s.mendNewKey()
 	s.objects("Job", "parameters", "results", "runner_params")
 	job := s.registry.Map()["Job"]
 	job.Properties["parameters"].Nullable = false
@@ -91,12 +94,12 @@ func (s *schemas) objects(name string, fields ...string) {
 func (s *schemas) mendLists() {
 	options := s.registry.Map()["Submission"].Properties
 	for name, schema := range s.registry.Map() {
-		if name == "Submission" {
+		if isRequest(name) {
 			continue
 		}
 		for field, p := range schema.Properties {
 			if p.Type == huma.TypeArray {
-				p.Nullable = name == "Job" && options[field] != nil
+				p.Nullable = (name == "Job" && options[field] != nil) || (field == "projects" && strings.HasSuffix(name, "Key"))
 			}
 		}
 	}
@@ -131,6 +134,21 @@ func (s *schemas) mendSubmission() {
 			retry.Enum = append(retry.Enum, string(r))
 		}
 	}
+}
+
+// isRequest tells bodies that clients send: unknown fields are refused in them, and
+// null is the same as leaving a field out.
+func isRequest(schema string) bool { return schema == "Submission" || schema == "NewKey" }
+
+func (s *schemas) mendNewKey() {
+	n := s.registry.Map()["NewKey"]
+	n.Properties["projects"].Nullable, n.Properties["projects"].MinItems = true, new(1)
+	n.Properties["expires_at"].Nullable = true
+	n.Properties["name"].MinLength, n.Properties["name"].MaxLength = new(1), new(100)
+	for _, role := range auth.Roles() {
+		n.Properties["role"].Enum = append(n.Properties["role"].Enum, string(role))
+	}
+	n.Required = []string{"name", "role"}
 }
 
 // older finishes the form of OpenAPI 3.0, which has no type null.

@@ -25,10 +25,10 @@ type stream struct {
 	closed bool
 }
 
-// stream begins one. Its context ends when the client goes, can't be written to, or
-// the server stops. done must be called.
+// stream begins one. Its context ends when the client goes, can't be written to, loses
+// its key, or the server stops. done must be called.
 func (a *api) stream(c *call) (s *stream, ctx context.Context, done func()) {
-	ctx, cancel := a.within(c.r)
+	ctx, cancel := a.within(c)
 	h := c.w.Header()
 	h.Set("Content-Type", mediaEvents)
 	h.Set("Cache-Control", "no-store")

@@ -102,7 +102,7 @@ func TestFeed(t *testing.T) {
 			switch rapid.IntRange(0, 2).Draw(rt, "what") {
 			case 0:
 				from := rapid.Int64Range(0, last()).Draw(rt, "from")
-				e, err := s.follow(t.Context(), rapid.SampledFrom([]string{"", "a", "b"}).Draw(rt, "stream"), from)
+				e, err := s.follow(t.Context(), Anonymous(), rapid.SampledFrom([]string{"", "a", "b"}).Draw(rt, "stream"), from)
 				require.NoError(rt, err)
 				all = append(all, &follower{events: e, from: from})
 			case 1:
@@ -147,14 +147,14 @@ func read(t *rapid.T, e *Events, n int) (seqs []int64) {
 func TestFeedOfABrokenStore(t *testing.T) {
 	tab := newTable()
 	s := tab.service()
-	one, err := s.follow(t.Context(), "", 0)
+	one, err := s.follow(t.Context(), Anonymous(), "", 0)
 	require.NoError(t, err)
 	broken := errors.New("disk on fire")
 	tab.fail(broken)
 	_, err = one.Next(t.Context())
 	require.ErrorIs(t, err, broken)
 	tab.fail(nil)
-	two, err := s.follow(t.Context(), "", 0)
+	two, err := s.follow(t.Context(), Anonymous(), "", 0)
 	require.NoError(t, err)
 	tab.add("a", `{}`)
 	events, err := two.Next(t.Context())

@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
@@ -15,6 +17,9 @@ type Events struct {
 	jobID string // "" for all jobs
 	after int64
 	ended bool
+
+	caller   Caller
+	projects map[string]string // of jobs seen lately, where the caller's scope asks for it
 }
 
 const eventsAtOnce = 200
@@ -27,7 +32,7 @@ func (s *Service) JobEvents(ctx context.Context, c Caller, id string, after int6
 	if err != nil {
 		return nil, false, err
 	}
-	e, err := s.follow(ctx, id, after)
+	e, err := s.follow(ctx, c, id, after)
 	if err != nil {
 		return nil, false, err
 	}
@@ -50,7 +55,7 @@ func (s *Service) AllEvents(ctx context.Context, c Caller, after int64) (*Events
 	if err := c.need(Read); err != nil {
 		return nil, err
 	}
-	e, err := s.follow(ctx, "", after)
+	e, err := s.follow(ctx, c, "", after)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +70,12 @@ func (s *Service) AllEvents(ctx context.Context, c Caller, after int64) (*Events
 	return e, nil
 }
 
-func (s *Service) follow(ctx context.Context, jobID string, after int64) (*Events, error) {
+func (s *Service) follow(ctx context.Context, c Caller, jobID string, after int64) (*Events, error) {
 	d, err := s.feeds.join(ctx, jobID)
 	if err != nil {
 		return nil, err
 	}
-	return &Events{s: s, feed: d, jobID: jobID, after: after}, nil
+	return &Events{s: s, feed: d, jobID: jobID, after: after, caller: c}, nil
 }
 
 // Next gives the next events, waiting for them until ctx ends, whose error it then
@@ -99,7 +104,13 @@ func (e *Events) Next(ctx context.Context) ([]job.Event, error) {
 			last := events[len(events)-1]
 			e.after = last.Seq
 			e.ended = e.jobID != "" && last.Type == job.EventEnd
-			return events, nil
+			if events, err = e.visible(ctx, events); err != nil || len(events) > 0 {
+				return events, err
+			}
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			continue
 		}
 		select {
 		case <-changed:
@@ -108,6 +119,42 @@ func (e *Events) Next(ctx context.Context) ([]job.Event, error) {
 		}
 	}
 }
+
+// visible leaves out the events of jobs that the caller may not see.
+func (e *Events) visible(ctx context.Context, events []job.Event) ([]job.Event, error) {
+	if e.jobID != "" || e.caller.Projects == nil {
+		return events, nil
+	}
+	var ask []string
+	if len(e.projects) > maxKnown {
+		e.projects = nil
+	}
+	for i := range events {
+		if _, known := e.projects[events[i].JobID]; !known {
+			ask = append(ask, events[i].JobID)
+		}
+	}
+	slices.Sort(ask)
+	found, err := e.s.o.Store.ProjectsOf(context.WithoutCancel(ctx), slices.Compact(ask))
+	if err != nil {
+		return nil, err
+	}
+	if e.projects == nil {
+		e.projects = map[string]string{}
+	}
+	maps.Copy(e.projects, found)
+	var seen []job.Event // others follow the same events, so a list of its own
+	for i := range events {
+		project, known := e.projects[events[i].JobID] // a job that was deleted meanwhile is nobody's
+		if known && e.caller.sees(project) {
+			seen = append(seen, events[i])
+		}
+	}
+	return seen, nil
+}
+
+// maxKnown bounds the jobs that a stream remembers.
+const maxKnown = 500
 
 // Close ends the use of the stream.
 func (e *Events) Close() { e.s.feeds.leave(e.jobID, e.feed) }

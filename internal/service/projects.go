@@ -20,10 +20,13 @@ type ProjectView struct {
 	Findings   []kedro.Finding
 }
 
-func (s *Service) projectNames() []string {
+// projectNames gives the names that the caller may see.
+func (s *Service) projectNames(c Caller) []string {
 	names := make([]string, 0, len(s.projects))
 	for name := range s.projects {
-		names = append(names, name)
+		if c.sees(name) {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names
@@ -34,14 +37,16 @@ func viewProject(p *Project) ProjectView {
 	return ProjectView{Project: p, Registry: r, Known: known, Refreshing: p.Catalog.Refreshing(), Findings: p.Catalog.Findings()}
 }
 
-// Projects gives the projects in the order of the settings.
+// Projects gives the projects that the caller sees, in the order of the settings.
 func (s *Service) Projects(_ context.Context, c Caller) ([]ProjectView, error) {
 	if err := c.need(Read); err != nil {
 		return nil, err
 	}
-	views := make([]ProjectView, len(s.o.Projects))
+	views := make([]ProjectView, 0, len(s.o.Projects))
 	for i := range s.o.Projects {
-		views[i] = viewProject(&s.o.Projects[i])
+		if p := &s.o.Projects[i]; c.sees(p.Name) {
+			views = append(views, viewProject(p))
+		}
 	}
 	return views, nil
 }
@@ -55,7 +60,7 @@ func (s *Service) Pipelines(ctx context.Context, c Caller, projects []string) ([
 	}
 	var bad faults
 	for _, name := range projects {
-		s.mustServe(name, &bad)
+		s.mustServe(c, name, &bad)
 	}
 	if err := bad.err(); err != nil {
 		return nil, err
@@ -63,11 +68,12 @@ func (s *Service) Pipelines(ctx context.Context, c Caller, projects []string) ([
 	return slices.DeleteFunc(all, func(v ProjectView) bool { return !slices.Contains(projects, v.Name) }), nil
 }
 
-func (s *Service) mustServe(name string, bad *faults) *Project {
+func (s *Service) mustServe(c Caller, name string, bad *faults) *Project {
 	p := s.projects[name]
-	if p == nil {
+	if p == nil || !c.sees(name) {
 		bad.code = fault.UnknownProject
-		bad.add("project", "no such project is served here; there is: "+strings.Join(s.projectNames(), ", "))
+		bad.add("project", "no such project is served here; there is: "+strings.Join(s.projectNames(c), ", "))
+		return nil
 	}
 	return p
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ func (s *Service) Job(ctx context.Context, c Caller, id string) (JobView, error)
 	j, err := s.o.Store.Get(ctx, id)
 	if err != nil {
 		return JobView{}, err
+	}
+	if !c.sees(j.Project) {
+		return JobView{}, hidden(id)
 	}
 	return s.view(j), nil
 }
@@ -87,6 +91,10 @@ func (s *Service) Jobs(ctx context.Context, c Caller, f store.Filter) ([]JobView
 	}
 	if err := bad.err(); err != nil {
 		return nil, "", err
+	}
+	var empty bool
+	if f.Projects, empty = c.narrow(f.Projects); empty {
+		return nil, "", nil
 	}
 	page, err := s.o.Store.List(ctx, f)
 	if err != nil {
@@ -156,6 +164,9 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (JobView, err
 	}
 	asked := false
 	j, err := s.o.Store.Update(ctx, id, func(j *job.Job) error {
+		if !c.sees(j.Project) {
+			return hidden(id)
+		}
 		asked = j.RequestCancel(s.o.Now())
 		return nil
 	})
@@ -168,12 +179,30 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (JobView, err
 	return s.view(j), nil
 }
 
-// Workers gives the workers that live, and those that ended within a day.
+// Workers gives the workers that live, and those that ended within a day, each with
+// the projects and jobs that the caller may see.
 func (s *Service) Workers(ctx context.Context, c Caller) ([]store.Worker, error) {
 	if err := c.need(Read); err != nil {
 		return nil, err
 	}
-	return s.o.Store.Workers(ctx, s.o.Now().Add(-24*time.Hour))
+	workers, err := s.o.Store.Workers(ctx, s.o.Now().Add(-24*time.Hour))
+	if err != nil || c.Projects == nil {
+		return workers, err
+	}
+	var ids []string
+	for i := range workers {
+		ids = append(ids, workers[i].Running...)
+	}
+	of, err := s.o.Store.ProjectsOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range workers {
+		w := &workers[i]
+		w.Running = slices.DeleteFunc(w.Running, func(id string) bool { return !c.sees(of[id]) })
+		w.Projects = slices.DeleteFunc(w.Projects, func(p string) bool { return !c.sees(p) })
+	}
+	return workers, nil
 }
 
 func (s *Service) view(j job.Job) JobView { return JobView{Job: j, WaitingFor: s.waitingFor(&j)} }

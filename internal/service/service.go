@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/kedro"
@@ -30,6 +29,7 @@ type Store interface {
 	Count(ctx context.Context) (pending, running int, err error)
 	Check(ctx context.Context) error
 	Subscribe(topic string) (<-chan struct{}, func())
+	KeyStore
 }
 
 // Catalog is a project's registry, kept fresh in the background. Its methods answer
@@ -54,7 +54,7 @@ type Project struct {
 	Catalog Catalog
 }
 
-// Options of New. Everything must be set.
+// Options of New. Everything must be set, but for RateLimit.
 type Options struct {
 	Store    Store
 	Projects []Project // at least one, names unique
@@ -64,6 +64,8 @@ type Options struct {
 	Worker   bool // this process runs jobs
 	Now      func() time.Time
 	Log      *slog.Logger
+	// RateLimit bounds the calls of each key; the zero value bounds none.
+	RateLimit RateLimit
 }
 
 // Service answers use cases. Every one takes the Caller first after the context.
@@ -73,6 +75,8 @@ type Service struct {
 	watcher  *joblog.Watcher // one for all who follow logs
 	feeds    feeds
 	endings  endings
+	keys     *keyring
+	refusals refusalGate
 }
 
 // New makes a service.
@@ -81,46 +85,10 @@ func New(o Options) *Service {
 		o: o, projects: map[string]*Project{}, watcher: joblog.NewWatcher(joblog.Options{Log: o.Log}),
 		feeds:   feeds{store: o.Store, open: map[string]*feed{}},
 		endings: endings{store: o.Store, open: map[attemptKey]*ending{}},
+		keys:    newKeyring(o.RateLimit), refusals: newRefusalGate(),
 	}
 	for i := range o.Projects {
 		s.projects[o.Projects[i].Name] = &o.Projects[i]
 	}
 	return s
-}
-
-// Right is what a use case asks of its caller.
-type Right string
-
-// The rights, each containing the one before.
-const (
-	Read  Right = "read"
-	Run   Right = "run"
-	Admin Right = "admin"
-)
-
-// Caller is who asks. The zero value may do nothing.
-type Caller struct {
-	Name   *string // the key's name or the person's subject; nil without authentication
-	Rights []Right
-}
-
-// Anonymous is everybody while there is no authentication: they may do everything.
-func Anonymous() Caller { return Caller{Rights: []Right{Read, Run, Admin}} }
-
-// need refuses a caller without the right.
-func (c Caller) need(r Right) error {
-	for _, have := range c.Rights {
-		if have == r {
-			return nil
-		}
-	}
-	return fault.Newf(fault.Forbidden, "this needs the right to %s, which your key does not have: ask an administrator for another key", r)
-}
-
-// idempotencyScope makes keys of different callers different.
-func (c Caller) idempotencyScope() string {
-	if c.Name == nil {
-		return ""
-	}
-	return *c.Name
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, sub Submission) (v JobVi
 func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	var f faults
 	now := job.Truncate(s.o.Now())
-	project := s.resolveProject(sub.Project, &f)
+	project := s.resolveProject(c, sub.Project, &f)
 	queue := s.queueOf(sub, project, now, &f)
 	f.text("user_id", sub.UserID, maxName)
 	if len(sub.Parameters) > maxParameters {
@@ -103,20 +104,25 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	return j, s.checkRun(project, &j)
 }
 
-func (s *Service) resolveProject(name string, f *faults) *Project {
-	if name == "" && len(s.o.Projects) == 1 {
-		return &s.o.Projects[0]
+// resolveProject finds the project that is meant: the only one that the caller sees,
+// unless it is named.
+func (s *Service) resolveProject(c Caller, name string, f *faults) *Project {
+	seen := s.projectNames(c)
+	if name == "" && len(seen) == 1 {
+		name = seen[0]
 	}
-	p := s.projects[name]
 	switch {
-	case p != nil:
-		return p
+	case slices.Contains(seen, name):
+		return s.projects[name]
+	case len(seen) == 0:
+		f.code = fault.UnknownProject
+		f.add("project", "none is served here that your key may use: ask an administrator for another key")
 	case name == "":
 		f.code, f.message = fault.Invalid, ""
-		f.add("project", "is needed, as several are served: "+strings.Join(s.projectNames(), ", "))
+		f.add("project", "is needed, as several are served: "+strings.Join(seen, ", "))
 	default:
 		f.code = fault.UnknownProject
-		f.add("project", "no such project is served here; there is: "+strings.Join(s.projectNames(), ", "))
+		f.add("project", "no such project is served here; there is: "+strings.Join(seen, ", "))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ package store
 import (
 	"time"
 
+	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 )
 
@@ -97,3 +98,14 @@ const (
 
 // TopicJob is the topic of one job's events.
 func TopicJob(id string) string { return "job:" + id }
+
+// NoSuchJob is the one text for a job that is not there, and for one that its caller may
+// not see: nothing tells them apart.
+func NoSuchJob(id string) *fault.Error {
+	if len(id) > maxShown {
+		id = id[:maxShown] + "…"
+	}
+	return fault.Newf(fault.NotFound, "no job %q here; GET /api/v1/jobs lists them", id)
+}
+
+const maxShown = 80

@@ -66,6 +66,7 @@ func newServer(t *testing.T) *server {
 		Store: s.store, Runs: s.runs, DataDir: dir, Version: "1.2.3", Worker: true, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Projects: []service.Project{{Name: "sales", Path: "/srv/sales", Python: "/usr/bin/python3", Catalog: unknown{}}},
 	})
+	require.NoError(t, svc.LoadKeys(t.Context()))
 	stopping, stop := context.WithCancel(context.Background())
 	h := httptest.NewServer(httpapi.New(httpapi.Options{Service: svc, Version: "1.2.3", Done: stopping.Done(), Heartbeat: time.Minute}))
 	s.url = h.URL

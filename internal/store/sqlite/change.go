@@ -32,12 +32,15 @@ func (s *Store) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) 
 	}
 	args := append(append(fixed, changing...), nil, nil)
 	stored = j
+	audit := store.AuditOf(ctx)
 	err = s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
+		audit.Target(j.ID)
 		if idem != nil {
 			first, err := t.repeated(ctx, *idem)
 			if err != nil || first != nil {
 				if first != nil {
 					stored, existed = *first, true
+					audit.Target(first.ID)
 				}
 				return err
 			}

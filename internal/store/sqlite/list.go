@@ -7,7 +7,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
 )
@@ -141,7 +140,7 @@ func within(f store.Filter) (clause, error) {
 	if f.Cursor != "" {
 		k, ok := readCursor(f.Cursor)
 		if !ok {
-			return c, fault.InvalidField("cursor", "is not one that this service gave out; begin again without it")
+			return c, badCursor()
 		}
 		c.and("(created_at, id) < (?, ?)", k.created, k.id)
 	}

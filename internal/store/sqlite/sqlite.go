@@ -12,12 +12,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver, pure Go: one static binary
 
-	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
 )
@@ -35,7 +35,8 @@ type Store struct {
 	write *writer
 	hub   *store.Hub
 
-	window int // defaultWindow
+	window   int          // defaultWindow
+	refusals atomic.Int64 // audited by this process
 }
 
 // Options of Open. Now and Rand default to the real clock and to rand.Float64.
@@ -135,15 +136,6 @@ func (s *Store) Count(ctx context.Context) (pending, running int, err error) {
 	return pending, running, nil
 }
 
-func noSuchJob(id string) error {
-	return fault.Newf(fault.NotFound, "no job %q here; GET /api/v1/jobs lists them", clip(id))
-}
-
-func clip(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
-}
+func noSuchJob(id string) error { return store.NoSuchJob(id) }
 
 func (s *Store) timestamp() time.Time { return job.Truncate(s.now()) }

@@ -30,6 +30,21 @@ type write struct {
 	ctx  context.Context // the caller's: looked at before the part begins, never inside
 	fn   func(context.Context, *tx) error
 	done chan error // holds one
+
+	audit *store.Audited // nil: the call has none
+}
+
+// audited is the part with the entry of who made it, both or neither.
+func (p *write) audited() func(context.Context, *tx) error {
+	if p.audit == nil {
+		return p.fn
+	}
+	return func(ctx context.Context, t *tx) error {
+		if err := p.fn(ctx, t); err != nil {
+			return err
+		}
+		return t.audited(ctx, p.audit)
+	}
 }
 
 // writer owns the one writing connection. Its goroutine ends with close.
@@ -58,7 +73,7 @@ func startWriter(db *sql.DB, hub *store.Hub) *writer {
 // do runs fn inside a transaction and returns after its commit. An error of fn undoes
 // fn alone. When ctx ends first the answer is ctx's error and what fn did may stand.
 func (w *writer) do(ctx context.Context, u urgency, fn func(context.Context, *tx) error) error {
-	p := &write{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	p := &write{ctx: ctx, fn: fn, done: make(chan error, 1), audit: store.AuditOf(ctx)}
 	ch := w.normal
 	if u == urgent {
 		ch = w.urgent
@@ -147,6 +162,9 @@ func (w *writer) commit(batch []*write) {
 		w.hub.Publish(slices.Collect(maps.Keys(topics))...)
 	}
 	for i, p := range batch {
+		if errs[i] == nil && p.audit != nil {
+			p.audit.Written()
+		}
 		p.done <- errs[i]
 	}
 }
@@ -169,7 +187,7 @@ func (w *writer) transaction(ctx context.Context, batch []*write, errs []error, 
 			continue
 		}
 		t.topics = t.topics[:0]
-		if errs[i] = t.part(ctx, p.fn); errs[i] == nil {
+		if errs[i] = t.part(ctx, p.audited()); errs[i] == nil {
 			for _, topic := range t.topics {
 				topics[topic] = struct{}{}
 			}
@@ -252,6 +270,15 @@ func (t *tx) exec(ctx context.Context, q string, args ...any) error {
 	}
 	_, err = st.ExecContext(ctx, args...)
 	return err
+}
+
+// row scans the one row of a query.
+func (t *tx) row(ctx context.Context, q string, args []any, into ...any) error {
+	st, err := t.stmt(ctx, q)
+	if err != nil {
+		return err
+	}
+	return st.QueryRowContext(ctx, args...).Scan(into...)
 }
 
 func (t *tx) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {

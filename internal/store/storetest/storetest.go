@@ -39,6 +39,14 @@ type Store interface {
 	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
 	Count(ctx context.Context) (pending, running int, err error)
 	Check(ctx context.Context) error
+	AddKey(ctx context.Context, k store.Key) error
+	RevokeKey(ctx context.Context, id string, at time.Time) (store.Key, error)
+	Keys(ctx context.Context, limit int, cursor string) (store.KeyPage, error)
+	KeysVersion(ctx context.Context) (int64, error)
+	Authentication(ctx context.Context) (store.Authentication, error)
+	AddAudit(ctx context.Context, e store.AuditEntry) error
+	Audit(ctx context.Context, f store.AuditFilter) (store.AuditPage, error)
+	ProjectsOf(ctx context.Context, ids []string) (map[string]string, error)
 	Subscribe(topic string) (<-chan struct{}, func())
 }
 
@@ -78,23 +86,29 @@ type suite struct {
 func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 	t.Helper()
 	tests := map[string]func(*suite){
-		"a job comes back as it was submitted":            (*suite).roundTrip,
-		"an unknown id is not found":                      (*suite).unknown,
-		"an idempotency key gives the first job":          (*suite).idempotency,
-		"one key from many callers at once makes one job": (*suite).idempotencyRace,
-		"claims follow the order key":                     (*suite).claimOrder,
-		"a job waits for its time":                        (*suite).waitsForTime,
-		"a clock set back holds nothing up":               (*suite).clockBack,
-		"claims keep to their projects and limit":         (*suite).claimFilter,
-		"no job is claimed twice, however many claim":     (*suite).claimRace,
-		"a job that expired is not run":                   (*suite).expiry,
-		"progress reaches job, nodes and events":          (*suite).advance,
-		"a report ends attempt and job":                   (*suite).report,
-		"a try is repeated after its back-off":            (*suite).retry,
-		"a report that does not stand changes nothing":    (*suite).fencing,
-		"given back costs nothing":                        (*suite).giveBack,
-		"a lost worker's jobs are recovered":              (*suite).loseWorker,
-		"cancel reaches pending and running jobs":         (*suite).cancel,
+		"a job comes back as it was submitted":                  (*suite).roundTrip,
+		"an unknown id is not found":                            (*suite).unknown,
+		"an idempotency key gives the first job":                (*suite).idempotency,
+		"one key from many callers at once makes one job":       (*suite).idempotencyRace,
+		"claims follow the order key":                           (*suite).claimOrder,
+		"a job waits for its time":                              (*suite).waitsForTime,
+		"a clock set back holds nothing up":                     (*suite).clockBack,
+		"claims keep to their projects and limit":               (*suite).claimFilter,
+		"no job is claimed twice, however many claim":           (*suite).claimRace,
+		"a job that expired is not run":                         (*suite).expiry,
+		"progress reaches job, nodes and events":                (*suite).advance,
+		"a report ends attempt and job":                         (*suite).report,
+		"a try is repeated after its back-off":                  (*suite).retry,
+		"a report that does not stand changes nothing":          (*suite).fencing,
+		"given back costs nothing":                              (*suite).giveBack,
+		"a lost worker's jobs are recovered":                    (*suite).loseWorker,
+		"cancel reaches pending and running jobs":               (*suite).cancel,
+		"keys come back, end, and leave authentication on":      (*suite).keys,
+		"the names of keys in force are unique":                 (*suite).keyNames,
+		"pages of keys meet":                                    (*suite).keyPages,
+		"a change and its audit are one":                        (*suite).auditedChange,
+		"pages of the audit meet":                               (*suite).auditPages,
+		"jobs have projects":                                    (*suite).projectsOf,
 		"lists filter":                                          (*suite).listFilters,
 		"pages meet without gap or overlap":                     (*suite).listPages,
 		"every filter gives all that fit, page by page":         (*suite).randomPages,
