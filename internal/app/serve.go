@@ -88,7 +88,12 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 		Self: self, Store: db, Starter: exec, Projects: projects.forWorker(), Runs: runs,
 		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout, Log: log,
 	})
-	if err := settle(ctx, db, w, log); err != nil {
+	starting, started := untilSignal(ctx, p.Signals)
+	err = settle(starting, db, w, log)
+	if started() {
+		return nil // told to stop before there was anything to stop
+	}
+	if err != nil {
 		return err
 	}
 	svc := service.New(service.Options{
@@ -116,6 +121,23 @@ func identity(cfg config.Config, version string) (store.Worker, error) {
 	return store.Worker{
 		ID: id.String(), Host: host, PID: os.Getpid(), Version: version, Slots: cfg.Concurrency, StartedAt: job.Truncate(time.Now()),
 	}, nil
+}
+
+// untilSignal gives a context that ends with the first signal, and a function that
+// ends the watch and reports whether one came.
+func untilSignal(ctx context.Context, signals <-chan os.Signal) (context.Context, func() bool) {
+	starting, cancel := context.WithCancel(ctx)
+	came := make(chan bool, 1)
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+			came <- true
+		case <-starting.Done():
+			came <- false
+		}
+	}()
+	return starting, func() bool { cancel(); return <-came }
 }
 
 // settle ends what the last process on this folder left, and puts its jobs in order.
@@ -172,6 +194,11 @@ func (s *server) run(ctx context.Context) error {
 	background, endBackground := context.WithCancel(ctx)
 	defer endBackground()
 
+	if !s.cfg.NoWorker { // before anybody can look
+		if err := s.worker.Enter(ctx); err != nil {
+			return fmt.Errorf("start of the worker: %w", err)
+		}
+	}
 	group, failed := errgroup.WithContext(background)
 	group.Go(func() error {
 		if err := web.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -221,6 +248,7 @@ func (s *server) signals(ctx context.Context, drain context.CancelFunc) {
 	select {
 	case sig := <-s.process.Signals:
 		s.log.Info("stopping: no new job is started; a second signal ends the runs at once", "signal", sig.String())
+		s.service.Stop()
 		drain()
 	case <-ctx.Done():
 		return

@@ -19,7 +19,7 @@
 //	Argv(python, configFile)                       its command; working directory: Project.Path
 //	PycachePrefix(project, cacheDir)               where compiled files go, if not beside the sources
 //	Environment(base, policy, run)                 its environment
-//	NewEventReader(path, offset).Follow(...)       what the hook writes, as it is written
+//	NewEventReader(path, offset).Read(fn)          what the hook writes, as it is written
 //	State.Apply, State.LogLine, State.Close        nodes, progress, outputs
 //	State.Progress, State.Results                  for clients
 //	Classify(exit, state, logTail, python)         why it failed

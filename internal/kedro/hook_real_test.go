@@ -192,6 +192,7 @@ hook._emit("node_run", node="b")
 	require.NoError(t, err)
 	require.Zero(t, result.ExitCode, "%s", result.Stderr)
 	var nodes []string
-	require.NoError(t, NewEventReader(events, 0).Read(func(e Event) { nodes = append(nodes, e.Node) }))
+	_, err = NewEventReader(events, 0).Read(func(e Event) { nodes = append(nodes, e.Node) })
+	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b"}, nodes)
 }

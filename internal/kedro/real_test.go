@@ -162,10 +162,11 @@ func runReal(t *testing.T, s runSetup) realRun {
 	}
 	out.Log, err = os.ReadFile(logFile.Name())
 	require.NoError(t, err)
-	require.NoError(t, NewEventReader(events, 0).Read(func(e Event) {
+	_, err = NewEventReader(events, 0).Read(func(e Event) {
 		out.Events = append(out.Events, e)
 		out.State.Apply(e)
-	}))
+	})
+	require.NoError(t, err)
 	if !out.State.Hooked {
 		for line := range strings.Lines(string(out.Log)) {
 			out.State.LogLine(line, time.Now())

@@ -141,6 +141,9 @@ func (o RunOptions) values(field string) (any, error) {
 	case "load_versions":
 		return loadVersions(o.LoadVersions)
 	case "env":
+		if o.Env == "." || o.Env == ".." || strings.ContainsAny(o.Env, `/\`) {
+			return nil, fault.InvalidField("env", "must be the name of a folder in the project's conf/, not a path")
+		}
 		return one(o.Env)
 	case "conf_source":
 		return one(o.ConfSource)

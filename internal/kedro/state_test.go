@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,7 +113,11 @@ func TestEventReaderTakesWhatIsWhole(t *testing.T) {
 	r := NewEventReader(path, 0)
 	var got []string
 	read := func() {
-		require.NoError(t, r.Read(func(e Event) { got = append(got, e.Node) }))
+		for more := true; more; {
+			var err error
+			more, err = r.Read(func(e Event) { got = append(got, e.Node) })
+			require.NoError(t, err)
+		}
 	}
 	read()
 	file, err := os.Create(path)
@@ -136,24 +141,27 @@ func TestEventReaderTakesWhatIsWhole(t *testing.T) {
 	require.Equal(t, []string{"b", "c"}, got, "from where the first had come to")
 }
 
-func TestFollowReadsWhatIsLeft(t *testing.T) {
+func TestOneReadIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events")
-	done := make(chan struct{})
-	seen := make(chan string, 10)
-	result := make(chan error, 1)
-	go func() {
-		result <- NewEventReader(path, 0).Follow(t.Context(), done, func(e Event) { seen <- e.Node })
-	}()
-	require.NoError(t, os.WriteFile(path, []byte(`{"ev": "node_run", "node": "a"}`+"\n"), 0o600))
-	require.Equal(t, "a", <-seen)
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	require.NoError(t, err)
-	_, err = file.WriteString(`{"ev": "node_run", "node": "b"}` + "\n")
-	require.NoError(t, err)
-	require.NoError(t, file.Close())
-	close(done)
-	require.NoError(t, <-result)
-	require.Equal(t, "b", <-seen)
+	line := `{"ev": "node_run", "node": "` + strings.Repeat("x", 1000) + `"}` + "\n"
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat(line, 3*readAtOnce/len(line))), 0o600))
+	r, seen := NewEventReader(path, 0), 0
+	for reads := 1; ; reads++ {
+		more, err := r.Read(func(Event) { seen++ })
+		require.NoError(t, err)
+		if !more {
+			require.GreaterOrEqual(t, reads, 3)
+			break
+		}
+	}
+	require.Equal(t, 3*readAtOnce/len(line), seen)
+}
+
+func TestWhatIsNoRegularFileIsNotWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	_, err := NewEventReader(path, 0).Read(func(Event) {})
+	require.Error(t, err)
 }
 
 func FuzzParseEvent(f *testing.F) {

@@ -2,13 +2,12 @@ package kedro
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"time"
+
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // maxEventLine bounds one line of an events file; a longer one is passed over. The
@@ -32,32 +31,34 @@ func NewEventReader(path string, offset int64) *EventReader {
 // Offset is the place after the last whole line that was read.
 func (r *EventReader) Offset() int64 { return r.offset - int64(len(r.partial)) }
 
-// Read hands each event that has been written since to fn, and returns at the
-// file's end. A half line waits for its other half.
-func (r *EventReader) Read(fn func(Event)) error {
-	file, err := os.Open(r.path)
+// readAtOnce bounds one Read: a run may write faster than anybody reads.
+const readAtOnce = 4 << 20
+
+// Read hands events that have been written since to fn, up to 4 MiB of them; more
+// reports whether it stopped there and not at the file's end. A half line waits for
+// its other half. What stands in the file's place and is no regular file is an error.
+func (r *EventReader) Read(fn func(Event)) (more bool, err error) {
+	file, err := regular.Open(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("open the run's events: %w", err)
+		return false, fmt.Errorf("open the run's events: %w", err)
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return fmt.Errorf("open the run's events: %s is not a regular file", r.path)
-	}
 	buffer := make([]byte, 64<<10)
-	for {
+	for end := r.offset + readAtOnce; r.offset < end; {
 		n, err := file.ReadAt(buffer, r.offset)
 		r.offset += int64(n)
 		r.take(buffer[:n], fn)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return false, nil
 		}
 		if err != nil {
-			return fmt.Errorf("read the run's events: %w", err)
+			return false, fmt.Errorf("read the run's events: %w", err)
 		}
 	}
+	return true, nil
 }
 
 func (r *EventReader) take(chunk []byte, fn func(Event)) {
@@ -81,26 +82,6 @@ func (r *EventReader) take(chunk []byte, fn func(Event)) {
 		r.partial, r.skip = r.partial[:0], false
 		if cap(r.partial) > 1<<20 {
 			r.partial = nil
-		}
-	}
-}
-
-// Follow calls fn for each event as it is written, looking every 50 ms, until done
-// is closed (the run has ended, with all its processes), and then reads what is
-// left. It ends early with ctx's error.
-func (r *EventReader) Follow(ctx context.Context, done <-chan struct{}, fn func(Event)) error {
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-done:
-			return r.Read(fn)
-		case <-ticker.C:
-			if err := r.Read(fn); err != nil {
-				return err
-			}
 		}
 	}
 }

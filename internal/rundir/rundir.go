@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // Root is the folder that holds the folders of all runs, <data folder>/runs.
@@ -105,10 +107,8 @@ func (d Dir) WriteOutcome(r Record) error {
 	return nil
 }
 
-// overwrite replaces a file's content in place. It does not empty the file first:
-// ext4 takes that for a replacement that must reach the disk at once.
 func overwrite(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := regular.Overwrite(path)
 	if err != nil {
 		return err
 	}
@@ -119,12 +119,21 @@ func overwrite(path string, b []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// maxOutcome bounds what is read: the results of a run of ten thousand nodes are
+// some megabytes.
+const maxOutcome = 64 << 20
+
 // ReadOutcome gives the record; ok is false when there is none.
 func (d Dir) ReadOutcome() (r Record, ok bool, err error) {
-	b, err := os.ReadFile(d.outcome())
+	f, err := regular.Open(d.outcome())
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, false, nil
 	}
+	if err != nil {
+		return r, false, fmt.Errorf("outcome: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxOutcome))
 	if err != nil {
 		return r, false, fmt.Errorf("outcome: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/store"
 )
 
@@ -52,8 +53,15 @@ func (s *Service) Health(ctx context.Context) Health {
 	return h
 }
 
+// Stop tells the service that the process is about to end: it goes on answering, and
+// is not ready any more.
+func (s *Service) Stop() { s.stopping.Store(true) }
+
 // Ready reports whether the service can take a job; the error says why not.
 func (s *Service) Ready(ctx context.Context) error {
+	if s.stopping.Load() {
+		return fault.New(fault.Unavailable, "the service is stopping")
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	return s.o.Store.Check(ctx)
@@ -81,6 +89,9 @@ func (s *Service) checkWorkers(ctx context.Context) HealthCheck {
 		if w.State == store.WorkerReady {
 			ready, slots = ready+1, slots+w.Slots
 		}
+	}
+	if ready == 0 && s.stopping.Load() {
+		return HealthCheck{Degraded, "The service is stopping: jobs wait until it is started again."}
 	}
 	if ready == 0 {
 		return HealthCheck{Degraded, "No worker is ready: jobs wait. Start kedrod serve without --no-worker."}

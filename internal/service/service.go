@@ -6,6 +6,7 @@ package service
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
@@ -18,6 +19,7 @@ import (
 // Store is what the service needs of the store.
 type Store interface {
 	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
+	Repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error)
 	Get(ctx context.Context, id string) (job.Job, error)
 	List(ctx context.Context, f store.Filter) (store.Page, error)
 	Update(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error)
@@ -70,6 +72,7 @@ type Options struct {
 
 // Service answers use cases. Every one takes the Caller first after the context.
 type Service struct {
+	stopping atomic.Bool
 	o        Options
 	projects map[string]*Project
 	watcher  *joblog.Watcher // one for all who follow logs

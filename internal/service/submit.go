@@ -41,7 +41,7 @@ type Submission struct {
 const (
 	maxName       = 500
 	maxIdemKey    = 255
-	maxParameters = 16 << 20
+	maxParameters = 4 << 20
 )
 
 // Submit accepts a job. It is on disk when Submit returns. existed is true when the
@@ -50,13 +50,20 @@ func (s *Service) Submit(ctx context.Context, c Caller, sub Submission) (v JobVi
 	if err := c.need(Run); err != nil {
 		return v, false, err
 	}
+	var idem *store.Idempotency
+	if sub.IdempotencyKey != "" && len(sub.IdempotencyKey) <= maxIdemKey {
+		idem = &store.Idempotency{Key: c.idempotencyScope() + "\x00" + sub.IdempotencyKey, Hash: sub.RequestHash}
+		// Before it is judged: what was fine then need not be now, and is the same job.
+		if first, err := s.o.Store.Repeated(ctx, *idem); err != nil || first != nil {
+			if err != nil {
+				return v, false, err
+			}
+			return s.view(*first), true, nil
+		}
+	}
 	j, err := s.jobOf(c, &sub)
 	if err != nil {
 		return v, false, err
-	}
-	var idem *store.Idempotency
-	if sub.IdempotencyKey != "" {
-		idem = &store.Idempotency{Key: c.idempotencyScope() + "\x00" + sub.IdempotencyKey, Hash: sub.RequestHash}
 	}
 	stored, existed, err := s.o.Store.Submit(ctx, j, idem)
 	if err != nil {
@@ -77,7 +84,7 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	queue := s.queueOf(sub, project, now, &f)
 	f.text("user_id", sub.UserID, maxName)
 	if len(sub.Parameters) > maxParameters {
-		f.add("parameters", "larger than 16 MiB: put large data into a dataset and pass its name")
+		f.add("parameters", "larger than 4 MiB: put large data into a dataset and pass its name")
 	}
 	if n := len(sub.IdempotencyKey); n > maxIdemKey {
 		f.add("Idempotency-Key", "at most 255 bytes")

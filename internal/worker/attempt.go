@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/regular"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/store"
 )
@@ -149,11 +149,16 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 
 // watch returns when the run is over, or is stuck: then the pids that live on.
 func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump) (stuck []int) {
-	ticker := time.NewTicker(pumpInterval)
+	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	deadline := newDeadline(a.j.Queue.Timeout)
-	var stopping sync.WaitGroup
-	defer stopping.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	pumping, endPump := context.WithCancel(ctx)
+	quit := make(chan struct{})
+	defer close(quit)
+	defer context.AfterFunc(a.w.killed, endPump)() // a store that hangs holds no second signal up
+	beside.Go(func() { defer endPump(); p.loop(pumping, quit) })
 	stop := a.stop
 	for {
 		select {
@@ -168,13 +173,10 @@ func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump) (stuck 
 				grace = executor.Grace{}
 			}
 			a.log.Info("ending the run", "why", string(a.ending()))
-			stopping.Go(func() { a.stopRun(ctx, run, grace) })
+			beside.Go(func() { a.stopRun(ctx, run, grace) })
 		case <-ticker.C:
 			if deadline.passed() {
 				a.end(endTimeout)
-			}
-			if err := p.flush(ctx); errors.Is(err, job.ErrFenced) {
-				a.end(endFenced)
 			}
 		}
 	}
@@ -185,7 +187,7 @@ func (a *attempt) stopRun(ctx context.Context, run *executor.Run, grace executor
 	defer cancel()
 	go func() { // a second signal to the service takes the rest of the grace away
 		select {
-		case <-a.w.kill:
+		case <-a.w.killed.Done():
 			cancel()
 		case <-ctx.Done():
 		}
@@ -198,6 +200,7 @@ func (a *attempt) stopRun(ctx context.Context, run *executor.Run, grace executor
 
 // conclude says how the run ended, from its exit, its events and its log.
 func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, project *Project, registry *kedro.Registry) (job.Outcome, verdict) {
+	p.drainAll()
 	why := a.ending()
 	o := job.Outcome{Start: "cold", StartedAt: ptr(job.Truncate(run.StartedAt))}
 	if stuck != nil {
@@ -237,7 +240,6 @@ func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, project *Pro
 
 // judge decides about a run that ended by itself.
 func (a *attempt) judge(o *job.Outcome, exit executor.Exit, p *pump, project *Project) {
-	p.drain()
 	x := kedro.Exit{Code: exit.Code, OutOfMemory: exit.OutOfMemory}
 	if exit.Signal != 0 {
 		x.Signal = signalName(exit.Signal)
@@ -269,11 +271,12 @@ func (a *attempt) holdSlot(run *executor.Run) {
 		select {
 		case <-run.Done():
 			a.log.Info("the stuck processes are gone; their slot is free again")
-		case <-a.w.kill:
+		case <-a.w.killed.Done():
 		}
 		a.w.mu.Lock()
 		delete(a.w.active, hold)
 		a.w.mu.Unlock()
+		a.w.wake()
 	}()
 }
 
@@ -339,7 +342,7 @@ func (a *attempt) persist(ctx context.Context, what string, write func(context.C
 		a.log.Error("the store can't take it; trying again", "what", what, "error", err)
 		select {
 		case <-time.After(wait):
-		case <-a.w.kill:
+		case <-a.w.killed.Done():
 			return false
 		}
 		wait = min(2*wait, 2*time.Second)
@@ -348,7 +351,7 @@ func (a *attempt) persist(ctx context.Context, what string, write func(context.C
 
 // logTail is the end of the log, for Classify.
 func (a *attempt) logTail() []byte {
-	f, err := os.Open(a.dir.Log())
+	f, err := regular.Open(a.dir.Log())
 	if err != nil {
 		return nil
 	}

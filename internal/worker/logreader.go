@@ -2,10 +2,10 @@ package worker
 
 import (
 	"bytes"
-	"os"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // logReader reads new lines of a run's log, for runs whose project keeps our hook
@@ -16,20 +16,24 @@ type logReader struct {
 	partial []byte
 }
 
+// readAtOnce bounds one read: a run may write faster than anybody reads.
+const readAtOnce = 4 << 20
+
 // maxLogLine bounds what is kept of a line without an end.
 const maxLogLine = 64 << 10
 
 func newLogReader(path string) *logReader { return &logReader{path: path} }
 
-func (r *logReader) read(state *kedro.State) {
-	f, err := os.Open(r.path)
+// read takes what is new, up to readAtOnce; more reports whether it stopped there.
+func (r *logReader) read(state *kedro.State) (more bool) {
+	f, err := regular.Open(r.path)
 	if err != nil {
-		return // no log, no progress
+		return false // no log, no progress
 	}
 	defer f.Close()
 	buffer := make([]byte, 32<<10)
 	now := time.Now()
-	for {
+	for end := r.offset + readAtOnce; r.offset < end; {
 		n, err := f.ReadAt(buffer, r.offset)
 		r.offset += int64(n)
 		for chunk := buffer[:n]; len(chunk) > 0; {
@@ -44,7 +48,8 @@ func (r *logReader) read(state *kedro.State) {
 			}
 		}
 		if err != nil || n == 0 {
-			return
+			return false
 		}
 	}
+	return true
 }

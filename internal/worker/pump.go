@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
@@ -11,11 +12,17 @@ import (
 )
 
 // pumpInterval is how often a run's events are read and passed on; clients see them
-// at most 200 ms after the run wrote them.
-const pumpInterval = 75 * time.Millisecond
+// at most 200 ms after the run wrote them. Each time the job's row is written again,
+// so a job with large parameters is written less often.
+const (
+	pumpInterval    = 75 * time.Millisecond
+	largePump       = time.Second
+	largeParameters = 64 << 10
+)
 
 // pump carries a run's events to the store: nodes, progress, the moment it started.
-// It belongs to the attempt's goroutine.
+// While the run goes on it belongs to loop's goroutine, which may wait for a slow
+// disk or store; after that to the attempt's.
 type pump struct {
 	a      *attempt
 	reader *kedro.EventReader
@@ -26,6 +33,8 @@ type pump struct {
 	progress job.Progress
 	next     store.Advance // not sent yet
 	dirty    bool
+
+	unreadable bool // said once
 }
 
 func newPump(a *attempt) *pump {
@@ -42,16 +51,34 @@ func (p *pump) started(at time.Time) {
 	p.dirty = true
 }
 
-// drain reads what the run wrote since.
-func (p *pump) drain() {
-	if err := p.reader.Read(func(e kedro.Event) { p.state.Apply(e) }); err != nil {
-		p.a.log.Warn("the run's events can't be read", "error", err)
+// drain reads what the run wrote since, a bounded part of it; more reports whether
+// there is more.
+func (p *pump) drain() (more bool) {
+	more, err := p.reader.Read(func(e kedro.Event) { p.state.Apply(e) })
+	if err != nil && !p.unreadable {
+		p.unreadable = true
+		p.a.log.Warn("the run's events can't be read; its progress is not known", "error", err)
 	}
 	if !p.state.Hooked {
-		p.log.read(&p.state)
+		more = p.log.read(&p.state) || more
 	}
 	p.changes()
+	return more
 }
+
+// drainAll reads what is left once the run is over: all of it, but no longer than
+// lastDrain where a run has written without end.
+func (p *pump) drainAll() {
+	for deadline := time.Now().Add(lastDrain); p.drain(); {
+		if time.Now().After(deadline) {
+			p.a.log.Warn("the run wrote more events or log lines than can be read; the last of its progress is left out")
+			return
+		}
+	}
+}
+
+// lastDrain is enough for about a gigabyte.
+const lastDrain = 5 * time.Second
 
 // changes turns what changed in the state into nodes and events to send.
 func (p *pump) changes() {
@@ -93,6 +120,29 @@ func (p *pump) event(kind job.EventType, data any) {
 	p.dirty = true
 }
 
+// loop flushes until quit is closed or ctx ends.
+func (p *pump) loop(ctx context.Context, quit <-chan struct{}) {
+	interval := pumpInterval
+	if len(p.a.j.Parameters) > largeParameters {
+		interval = largePump
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-quit:
+			return
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := p.flush(ctx); errors.Is(err, job.ErrFenced) {
+			p.a.end(endFenced)
+			return
+		}
+	}
+}
+
 // flush reads and sends. What can't be sent is kept for the next time; only
 // job.ErrFenced matters to the caller.
 func (p *pump) flush(ctx context.Context) error {
@@ -109,14 +159,12 @@ func (p *pump) flush(ctx context.Context) error {
 
 // finish closes the nodes and puts results and progress into the outcome.
 func (p *pump) finish(o *job.Outcome, registry *kedro.Registry) {
-	p.drain()
 	how := kedro.EndFailed
-	switch o.Status {
-	case job.Completed:
+	switch {
+	case o.Status == job.Completed && (p.state.Ended || !p.state.Hooked):
 		how = kedro.EndCompleted
-	case job.Cancelled:
-		how = kedro.EndCancelled
-	default:
+	case o.Status == job.Completed, o.Status == job.Cancelled:
+		how = kedro.EndCancelled // a node that ended the process itself did not complete
 	}
 	p.state.Close(how, o.EndedAt)
 	p.changes()

@@ -8,7 +8,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -52,16 +51,16 @@ type Options struct {
 	Log      *slog.Logger
 }
 
-// Worker runs jobs. Make it with New, then call Recover and Run once each.
+// Worker runs jobs. Make it with New, then call Recover, Enter and Run once each.
 type Worker struct {
 	o        Options
 	projects map[string]*Project
 	names    []string
 	poll     time.Duration // between looks at the store that no wake-up asked for
 
-	freed chan struct{} // a slot became free
-	kill  chan struct{} // closed by Kill
-	once  sync.Once
+	freed  chan struct{}   // a slot became free
+	killed context.Context // ends with Kill
+	kill   context.CancelFunc
 
 	mu     sync.Mutex
 	active map[string]*attempt // by job id
@@ -71,9 +70,9 @@ type Worker struct {
 // New makes a worker; nothing is started.
 func New(o Options) *Worker {
 	w := &Worker{
-		o: o, projects: map[string]*Project{}, poll: time.Second,
-		freed: make(chan struct{}, 1), kill: make(chan struct{}), active: map[string]*attempt{},
+		o: o, projects: map[string]*Project{}, poll: time.Second, freed: make(chan struct{}, 1), active: map[string]*attempt{},
 	}
+	w.killed, w.kill = context.WithCancel(context.Background())
 	for i := range o.Projects {
 		w.projects[o.Projects[i].Name] = o.Projects[i]
 		w.names = append(w.names, o.Projects[i].Name)
@@ -83,7 +82,10 @@ func New(o Options) *Worker {
 
 // Kill makes Run end its runs at once and return. It may be called at any time, more
 // than once.
-func (w *Worker) Kill() { w.once.Do(func() { close(w.kill) }) }
+func (w *Worker) Kill() { w.kill() }
+
+// Enter writes the worker's row, by which others see that it is ready.
+func (w *Worker) Enter(ctx context.Context) error { return w.save(ctx, store.WorkerReady) }
 
 // Run claims and runs jobs until ctx ends; then it claims no more, waits for its runs
 // up to Options.Drain, ends what is left and gives it back to the queue. It returns
@@ -92,9 +94,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	// What is under way must be able to end after ctx: it has a context of its own.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	if err := w.save(work, store.WorkerReady); err != nil {
-		return fmt.Errorf("start of the worker: %w", err)
-	}
 	cancels := make(chan struct{})
 	go func() { defer close(cancels); w.watchCancels(work) }()
 
@@ -189,7 +188,7 @@ func (w *Worker) drain(work context.Context) {
 	idle := make(chan struct{})
 	go func() { w.wg.Wait(); close(idle) }()
 	if n := w.running(); n > 0 {
-		w.o.Log.Info("draining: waiting for the runs under way", "runs", n, "at_most", w.o.Drain)
+		w.o.Log.Info("draining: waiting for the runs under way", "runs", n, "at_most", w.o.Drain.String())
 		if err := w.save(work, store.WorkerDraining); err != nil {
 			w.o.Log.Warn("the drain could not be recorded", "error", err)
 		}
@@ -201,16 +200,23 @@ func (w *Worker) drain(work context.Context) {
 		return
 	case <-timer.C:
 		w.o.Log.Info("drain_timeout is over: ending the runs that are left; their jobs go back to the queue", "runs", w.running())
-	case <-w.kill:
+	case <-w.killed.Done():
 	}
 	w.each(func(a *attempt) { a.end(endDrain) })
 	giveUp := time.NewTimer(w.o.Grace.Int + w.o.Grace.Term + reportTime)
 	defer giveUp.Stop()
 	select {
 	case <-idle:
+		return
 	case <-giveUp.C: // the store takes no report: the run folders keep them for the next start
 		w.Kill()
-		<-idle
+	}
+	last := time.NewTimer(reportTime)
+	defer last.Stop()
+	select {
+	case <-idle:
+	case <-last.C:
+		w.o.Log.Error("stopping although not every run has come to its end; the next start settles what is left")
 	}
 }
 
@@ -273,6 +279,11 @@ func (w *Worker) release(a *attempt) {
 		delete(w.active, a.ref.JobID)
 	}
 	w.mu.Unlock()
+	w.wake()
+}
+
+// wake has the claiming goroutine look for free slots.
+func (w *Worker) wake() {
 	select {
 	case w.freed <- struct{}{}:
 	default:

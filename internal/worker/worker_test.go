@@ -45,6 +45,10 @@ stubborn)
 counted)
 	n=$(mktemp "$COUNTED/run.XXXXXX"); ls "$COUNTED" | wc -l >> "$COUNTED.most"; sleep 0.05; rm "$n" ;;
 env) env ;;
+flood) yes "a line that comes faster than anybody reads" ;;
+pipes)
+	cd "$KEDROD_RUN_DIR" && rm -f run.log config.json && mkfifo run.log config.json events.jsonl outcome.json
+	sleep 61 ;;
 esac
 `
 
@@ -97,6 +101,7 @@ func (r *rig) start() (*worker.Worker, func()) {
 	o.Store, o.Starter = r.store, exec
 	w := worker.New(o)
 	require.NoError(r.t, w.Recover(r.t.Context()))
+	require.NoError(r.t, w.Enter(r.t.Context()))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
@@ -225,6 +230,25 @@ func TestTimeoutEndsEveryProcessBeforeItIsSaid(t *testing.T) {
 	require.Equal(t, job.Failed, j.Status)
 	require.Equal(t, job.Timeout, j.Reason)
 	require.GreaterOrEqual(t, *j.ExecutionTime, 0.3)
+}
+
+// TestARunThatWritesWithoutEndIsEnded: its progress is read from a log that grows
+// faster than it is read.
+func TestARunThatWritesWithoutEndIsEnded(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	j := r.ended(r.submit("flood", func(j *job.Job) { j.Queue.Timeout = 500 * time.Millisecond }).ID)
+	require.Equal(t, job.Timeout, j.Reason)
+	require.Less(t, *j.ExecutionTime, 5.0)
+}
+
+// TestPipesInPlaceOfOurFilesAreNotWaitedFor: a run may do what it likes in its folder.
+func TestPipesInPlaceOfOurFilesAreNotWaitedFor(t *testing.T) {
+	r := newRig(t)
+	_, stop := r.start()
+	j := r.ended(r.submit("pipes", func(j *job.Job) { j.Queue.Timeout = 500 * time.Millisecond }).ID)
+	require.Equal(t, job.Timeout, j.Reason)
+	stop()
 }
 
 func TestCancelEndsEveryProcessBeforeItIsSaid(t *testing.T) {

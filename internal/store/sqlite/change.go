@@ -63,18 +63,43 @@ func (t *tx) repeated(ctx context.Context, idem store.Idempotency) (*job.Job, er
 	if err != nil {
 		return nil, err
 	}
-	var id, hash string
-	switch err := st.QueryRowContext(ctx, idem.Key).Scan(&id, &hash); {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, nil
-	case err != nil:
+	id, err := sameRequest(st.QueryRowContext(ctx, idem.Key), idem)
+	if err != nil || id == "" {
 		return nil, err
-	case hash != idem.Hash:
-		return nil, fault.New(fault.Conflict, "this Idempotency-Key was used for another request: use a new key for each new job",
-			fault.Field{Field: "Idempotency-Key", Message: "was used for another request"})
 	}
 	j, err := t.load(ctx, id)
 	return &j, err
+}
+
+// Repeated looks for the job that a submission with this key made before; nil when
+// there is none, a Conflict when the request was another one.
+func (s *Store) Repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error) {
+	var first *job.Job
+	row := s.read.QueryRowContext(ctx, "SELECT id, idempotency_hash FROM jobs WHERE idempotency_key = ?", idem.Key)
+	id, err := sameRequest(row, idem)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	j, err := s.Get(ctx, id)
+	if err == nil {
+		first = &j
+	}
+	return first, err
+}
+
+// sameRequest gives the id of the job with the key, "" when there is none.
+func sameRequest(row *sql.Row, idem store.Idempotency) (string, error) {
+	var id, hash string
+	switch err := row.Scan(&id, &hash); {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", nil
+	case err != nil:
+		return "", readFault("idempotency key", err)
+	case hash != idem.Hash:
+		return "", fault.New(fault.Conflict, "this Idempotency-Key was used for another request: use a new key for each new job",
+			fault.Field{Field: "Idempotency-Key", Message: "was used for another request"})
+	}
+	return id, nil
 }
 
 // Update applies a transition to a job and writes the result; what fn returns as an
@@ -248,7 +273,13 @@ func (s *Store) GiveBack(ctx context.Context, ref job.Ref) (job.Job, error) {
 
 func (t *tx) closeAttempt(ctx context.Context, ref job.Ref, as job.Status, now time.Time) error {
 	const q = `UPDATE attempts SET status = ?, ended_at = ? WHERE job_id = ? AND number = ?`
-	return t.exec(ctx, q, string(as), job.FormatTime(now), ref.JobID, ref.Attempt)
+	if err := t.exec(ctx, q, string(as), job.FormatTime(now), ref.JobID, ref.Attempt); err != nil {
+		return err
+	}
+	// Nobody will tell any more how its nodes ended.
+	const nodes = `UPDATE nodes SET status = CASE status WHEN 'running' THEN 'cancelled' ELSE 'skipped' END
+		WHERE job_id = ? AND attempt = ? AND status IN ('running', 'pending')`
+	return t.exec(ctx, nodes, ref.JobID, ref.Attempt)
 }
 
 // LoseWorker takes every running job from a worker that is lost, see job.Lose, and

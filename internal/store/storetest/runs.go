@@ -149,6 +149,10 @@ func (s *suite) giveBack() {
 
 func (s *suite) loseWorker() {
 	one, ref := s.running("w", nil)
+	require.NoError(s.t, s.Advance(s.ctx(), ref, store.Advance{Nodes: []store.NodeAt{
+		{Position: 0, Node: job.Node{Name: "a", Status: "completed"}}, {Position: 1, Node: job.Node{Name: "b", Status: "running"}},
+		{Position: 2, Node: job.Node{Name: "c", Status: "pending"}},
+	}}))
 	hopeless, _ := s.running("w", func(j *job.Job) { j.Queue.MaxRecoveries = 0 })
 	cancelled, _ := s.running("w", nil)
 	_, err := s.Update(s.ctx(), cancelled.ID, func(j *job.Job) error { j.RequestCancel(s.clock.Now()); return nil })
@@ -168,6 +172,9 @@ func (s *suite) loseWorker() {
 	attempts, err := s.Attempts(s.ctx(), one.ID)
 	require.NoError(s.t, err)
 	require.Equal(s.t, job.AttemptLost, attempts[0].Status)
+	nodes, err := s.Nodes(s.ctx(), one.ID, 1)
+	require.NoError(s.t, err)
+	require.Equal(s.t, []string{"completed", "cancelled", "skipped"}, []string{nodes[0].Status, nodes[1].Status, nodes[2].Status})
 
 	_, err = s.Report(s.ctx(), ref, s.completed(), store.Advance{})
 	require.NoError(s.t, err, "a late report counts until the next claim")

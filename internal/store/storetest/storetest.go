@@ -19,6 +19,7 @@ import (
 // Store is all that a store does.
 type Store interface {
 	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
+	Repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error)
 	Get(ctx context.Context, id string) (job.Job, error)
 	List(ctx context.Context, f store.Filter) (store.Page, error)
 	Update(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error)

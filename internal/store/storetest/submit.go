@@ -51,6 +51,9 @@ func (s *suite) unknown() {
 func (s *suite) idempotency() {
 	first, second := s.make(nil), s.make(nil)
 	idem := &store.Idempotency{Key: "k", Hash: "h"}
+	none, err := s.Repeated(s.ctx(), *idem)
+	require.NoError(s.t, err)
+	require.Nil(s.t, none)
 	_, existed, err := s.Submit(s.ctx(), first, idem)
 	require.NoError(s.t, err)
 	require.False(s.t, existed)
@@ -58,6 +61,11 @@ func (s *suite) idempotency() {
 	require.NoError(s.t, err)
 	require.True(s.t, existed)
 	require.Equal(s.t, first, got)
+	known, err := s.Repeated(s.ctx(), *idem)
+	require.NoError(s.t, err)
+	require.Equal(s.t, &first, known)
+	_, err = s.Repeated(s.ctx(), store.Idempotency{Key: "k", Hash: "another"})
+	require.True(s.t, fault.Is(err, fault.Conflict), "%v", err)
 	_, _, err = s.Submit(s.ctx(), second, &store.Idempotency{Key: "k", Hash: "another"})
 	require.True(s.t, fault.Is(err, fault.Conflict), "%v", err)
 	_, existed, err = s.Submit(s.ctx(), second, &store.Idempotency{Key: "k2", Hash: "h"})
