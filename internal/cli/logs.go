@@ -1,15 +1,45 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kedrod/kedrod/client"
 )
+
+// printLogJSON prints a log as one object.
+func (a *app) printLogJSON(id string, attempt int, body io.Reader) error {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	object := map[string]any{"id": id, "attempt": nil, "text": strings.ToValidUTF8(string(text), "\uFFFD")}
+	if attempt > 0 {
+		object["attempt"] = attempt
+	}
+	return printJSON(a.Streams.Out, object)
+}
+
+// jsonLines turns what is written at once into one object a line.
+type jsonLines struct{ to io.Writer }
+
+// Write prints {"text": …}.
+func (j jsonLines) Write(p []byte) (int, error) {
+	line, err := json.Marshal(map[string]string{"text": string(p)})
+	if err != nil {
+		return 0, err
+	}
+	if _, err := j.to.Write(append(line, '\n')); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
 
 func (a *app) logs() *cobra.Command {
 	var (
@@ -28,8 +58,6 @@ until the job has ended; the exit code is then that of the job.`,
 				return usagef("--attempt counts from 1")
 			case tail < 0 || cmd.Flags().Changed("tail") && tail == 0:
 				return usagef("--tail must be 1 or more")
-			case a.json():
-				return usagef("a log has no -o json; it is text")
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
@@ -46,14 +74,22 @@ until the job has ended; the exit code is then that of the job.`,
 				if err != nil {
 					return err
 				}
-				_, err = io.Copy(a.Streams.Out, body)
+				if a.json() {
+					err = a.printLogJSON(id, attempt, body)
+				} else {
+					_, err = io.Copy(a.Streams.Out, body)
+				}
 				err = errors.Join(err, body.Close())
 				if ctx.Err() != nil {
 					return ending(exitInterrupted)
 				}
 				return err
 			}
-			err = a.followJob(ctx, c, id, attempt, tail, a.Streams.Out)
+			out := a.Streams.Out
+			if a.json() {
+				out = jsonLines{out}
+			}
+			err = a.followJob(ctx, c, id, attempt, tail, out)
 			if ctx.Err() != nil {
 				return ending(exitInterrupted)
 			}

@@ -125,7 +125,7 @@ func TestUsage(t *testing.T) {
 		"submit a --pipeline-names b", "submit p --run-at x", "submit p --run-at 2026-11-25T06:00:00Z --delay 5s", "submit p --delay x", "submit p --timeout 5x",
 		"submit p -p x", "submit p -p =1", "submit p -s x", "submit p --labels x", "submit p --params absent.json", "submit p --runner-params 5", "submit p --dry-run",
 		"submit p --wait-timeout 0", "submit p -p a=1 -p a.b=2", "submit p -p a..b=2", "submit p --priority x", "logs " + idA + " --attempt 0", "logs " + idA + " --tail 0",
-		"logs " + idA + " -o json", "worker", "keys create --name x", "--url ftp://x ps", "serve x", "serve --listen x", "serve --database-url x"} {
+		"worker", "keys create --name x", "--url ftp://x ps", "serve x", "serve --listen x", "serve --database-url x"} {
 		said := run(t.Context(), t, "http://127.0.0.1:1", strings.Fields(args))
 		require.Equal(t, exitUsage, said.code, "%s: %s", args, said.err)
 		require.Empty(t, said.out, args)

@@ -20,8 +20,8 @@ import (
 	"github.com/kedrod/kedrod/internal/service"
 )
 
-// DefaultMaxBody holds 16 MiB of parameters and what stands around them.
-const DefaultMaxBody = 17 << 20
+// DefaultMaxBody holds 4 MiB of parameters and what stands around them.
+const DefaultMaxBody = 5 << 20
 
 // Options of New. Service must be set.
 type Options struct {

@@ -31,8 +31,11 @@ func (a *api) submit(c *call) error {
 	if err != nil {
 		return err
 	}
-	if sub.IdempotencyKey = c.r.Header.Get("Idempotency-Key"); sub.IdempotencyKey != "" {
-		sub.RequestHash = hashRequest(members)
+	if keys := c.r.Header.Values("Idempotency-Key"); len(keys) > 0 {
+		if len(keys) > 1 || keys[0] == "" {
+			return fault.InvalidField("Idempotency-Key", "give one that is not empty, or none")
+		}
+		sub.IdempotencyKey, sub.RequestHash = keys[0], hashRequest(members)
 	}
 	v, existed, err := a.service.Submit(c.ctx(), c.caller, sub)
 	if err != nil {

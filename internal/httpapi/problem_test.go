@@ -243,6 +243,19 @@ func TestTooLarge(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
 
-	large := `{"pipeline_name":"train","parameters":{"x":"` + strings.Repeat("x", 15<<20) + `"}}`
+	large := `{"pipeline_name":"train","parameters":{"x":"` + strings.Repeat("x", 3<<20) + `"}}`
 	require.Equal(t, http.StatusCreated, r.call("POST", "/api/v1/jobs", large).status)
+}
+
+func TestDeepNestingIsCalledSo(t *testing.T) {
+	r := newRig(t)
+	a := r.call("POST", "/api/v1/jobs", `{"pipeline_name":"train","parameters":{"x":`+strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000)+`}}`)
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	require.Contains(t, string(a.body), "deep")
+}
+
+func TestAnEmptyIdempotencyKeyIsRefused(t *testing.T) {
+	r := newRig(t)
+	a := r.call("POST", "/api/v1/jobs", `{"pipeline_name":"train"}`, "Idempotency-Key", "")
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
 }

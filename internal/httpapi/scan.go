@@ -44,6 +44,7 @@ func (e *syntaxError) Error() string {
 type shapeError struct {
 	path    string
 	message string
+	deep    bool // what follows was not looked at, and may be deeper than encoding/json goes
 }
 
 func (e *shapeError) Error() string { return e.path + ": " + e.message }
@@ -63,7 +64,7 @@ func readObject(body []byte) ([]member, error) {
 	case nil:
 		return members, nil
 	case *shapeError:
-		if !json.Valid(body) { // further on
+		if !e.deep && !json.Valid(body) { // further on
 			return nil, fault.New(fault.Malformed, "the body is not JSON")
 		}
 		return nil, fault.InvalidField(cut(e.path, 200), e.message)
@@ -87,7 +88,7 @@ func (s *scanner) body() (members []member, err error) {
 		return nil, s.expected("nothing more after the end of the value")
 	}
 	if !object {
-		return nil, &shapeError{"body", "must be a JSON object"}
+		return nil, &shapeError{path: "body", message: "must be a JSON object"}
 	}
 	return members, nil
 }
@@ -243,7 +244,7 @@ func (s *scanner) once(name []byte, open int, many map[string]bool) (map[string]
 		many[string(name)] = true
 	}
 	if again {
-		return many, &shapeError{string(name), "stands twice in one object: which one counts would be a guess"}
+		return many, &shapeError{path: string(name), message: "stands twice in one object: which one counts would be a guess"}
 	}
 	return many, nil
 }
@@ -332,7 +333,7 @@ func (s *scanner) digits() bool {
 }
 
 func tooDeep() error {
-	return &shapeError{"", fmt.Sprintf("nested more than %d deep", maxDepth)}
+	return &shapeError{message: fmt.Sprintf("nested more than %d deep", maxDepth), deep: true}
 }
 
 // within puts a place before an error's path.

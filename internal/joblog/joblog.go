@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // Create opens a log for a run to write to. An existing one is appended to.
@@ -42,7 +44,7 @@ type file interface {
 
 // Open opens a log for reading. A missing one is an error that wraps os.ErrNotExist.
 func Open(path string) (*Log, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (s *Service) JobEvents(ctx context.Context, c Caller, id string, after int6
 	if err != nil {
 		return nil, false, err
 	}
-	if after > 0 && v.Status.Terminal() {
+	if e.after > 0 && v.Status.Terminal() {
 		rest, err := s.o.Store.Events(ctx, id, after, 1)
 		if err != nil {
 			e.Close()
@@ -59,7 +59,7 @@ func (s *Service) AllEvents(ctx context.Context, c Caller, after int64) (*Events
 	if err != nil {
 		return nil, err
 	}
-	if after <= 0 {
+	if e.after <= 0 {
 		last, err := s.o.Store.LastEvent(ctx)
 		if err != nil {
 			e.Close()
@@ -70,7 +70,18 @@ func (s *Service) AllEvents(ctx context.Context, c Caller, after int64) (*Events
 	return e, nil
 }
 
+// follow begins at a seq. One that was never given out, as after a restored backup,
+// begins anew.
 func (s *Service) follow(ctx context.Context, c Caller, jobID string, after int64) (*Events, error) {
+	if after > 0 {
+		last, err := s.o.Store.LastEvent(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if after > last {
+			after = 0
+		}
+	}
 	d, err := s.feeds.join(ctx, jobID)
 	if err != nil {
 		return nil, err

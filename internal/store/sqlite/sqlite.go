@@ -127,10 +127,15 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// Count tells how many jobs are in a state that has not ended: pending and running.
+// CountLimit is where Count stops counting.
+const CountLimit = 10_000
+
+// Count tells how many jobs are in a state that has not ended, pending and running,
+// each up to CountLimit.
 func (s *Store) Count(ctx context.Context) (pending, running int, err error) {
-	const q = `SELECT (SELECT count(*) FROM jobs WHERE status = 'pending'), (SELECT count(*) FROM jobs WHERE status = 'running')`
-	if err := s.read.QueryRowContext(ctx, q).Scan(&pending, &running); err != nil {
+	const q = `SELECT (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE status = 'pending' LIMIT ?1)),
+		(SELECT count(*) FROM (SELECT 1 FROM jobs WHERE status = 'running' LIMIT ?1))`
+	if err := s.read.QueryRowContext(ctx, q, CountLimit).Scan(&pending, &running); err != nil {
 		return 0, 0, readFault("count jobs", err)
 	}
 	return pending, running, nil

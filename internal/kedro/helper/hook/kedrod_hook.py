@@ -28,6 +28,7 @@ TEXT_LIMIT = 8000  # characters of a message
 TRACEBACK_LIMIT = 60000  # characters of a traceback
 VALUE_LIMIT = 65536  # bytes of one returned value, as JSON
 VALUES_LIMIT = 262144  # bytes of all returned values together
+LOG_LIMIT = 64 << 20  # bytes of the file, from which on log records are left out of it
 
 try:
     from kedro.framework.hooks import hook_impl
@@ -60,6 +61,8 @@ def _emit(event, **data):
         line = b"\n" + line
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
+        if event == "log" and os.fstat(descriptor).st_size > LOG_LIMIT:
+            return
         written = os.write(descriptor, line)
         _State.torn = written < len(line)
     finally:
