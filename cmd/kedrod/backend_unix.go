@@ -26,5 +26,6 @@ func backend() cli.Backend {
 		},
 		Doctor:  app.Doctor,
 		OpenAPI: app.OpenAPI,
+		Local:   app.LocalStore,
 	}
 }

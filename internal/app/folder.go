@@ -23,11 +23,8 @@ const lockWait = 5 * time.Second
 
 // openFolder makes the data folder and locks it: on SQLite one serve owns it.
 func openFolder(ctx context.Context, dir string) (*folder, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "can't make the data folder "+dir+": name another with --data-dir")
-	}
-	if kind := networkFileSystem(dir); kind != "" {
-		return nil, fault.Newf(fault.Invalid, "the data folder %s is on a network file system (%s), where SQLite and locks are not safe: name one on a local disk with --data-dir", dir, kind)
+	if err := makeFolder(dir); err != nil {
+		return nil, err
 	}
 	path := filepath.Join(dir, "serve.lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -48,6 +45,17 @@ func openFolder(ctx context.Context, dir string) (*folder, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "can't write in the data folder "+dir)
 	}
 	return &folder{lock: f}, nil
+}
+
+// makeFolder makes the data folder, which must be where SQLite is safe.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "can't make the data folder "+dir+": name another with --data-dir")
+	}
+	if kind := networkFileSystem(dir); kind != "" {
+		return fault.Newf(fault.Invalid, "the data folder %s is on a network file system (%s), where SQLite and locks are not safe: name one on a local disk with --data-dir", dir, kind)
+	}
+	return nil
 }
 
 func lockFile(ctx context.Context, f *os.File) error {

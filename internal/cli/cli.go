@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -31,6 +30,9 @@ type Backend struct {
 	Doctor func(context.Context, config.Config) ([]client.Finding, error)
 	// OpenAPI gives the description of the HTTP calls, as JSON.
 	OpenAPI func(version string) ([]byte, error)
+	// Local opens the store of a data folder, without a server, for the verbs of
+	// administration; create makes one that is not there yet. It is to be closed.
+	Local func(ctx context.Context, dataDir string, create bool) (c *client.Client, closing func() error, err error)
 }
 
 // Streams are the three of a process.
@@ -79,6 +81,7 @@ type app struct {
 	out, err terminal
 	started  bool // flags and arguments were in order
 	url      string
+	keyFile  string
 	output   string
 }
 
@@ -113,7 +116,8 @@ func (a *app) root() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate(a.versionLine() + "\n")
-	root.PersistentFlags().StringVar(&a.url, "url", "", "the service to call (default $KEDROD_URL, else http://127.0.0.1:8000)")
+	root.PersistentFlags().StringVar(&a.url, "url", "", "the service to call (default $KEDROD_URL, kedrod login, else http://127.0.0.1:8000)")
+	root.PersistentFlags().StringVar(&a.keyFile, "api-key-file", "", "file that holds the key to send (default $KEDROD_API_KEY, $KEDROD_API_KEY_FILE, kedrod login)")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "text", "form of the answer: text or json")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if a.output != "text" && a.output != "json" {
@@ -127,6 +131,7 @@ func (a *app) root() *cobra.Command {
 		a.serve(), a.doctor(), a.config(),
 		a.submit(), a.ps(), a.show(), a.logs(), a.cancel(),
 		a.pipelines(), a.projects(), a.workers(),
+		a.keys(), a.audit(), a.login(),
 		a.openapi(), a.version(),
 	)
 	root.AddCommand(laterVerbs()...)
@@ -149,30 +154,6 @@ func (a *app) noVerb(cmd *cobra.Command, args []string) error {
 		message += "; kedrod " + near[0] + " is the nearest"
 	}
 	return fmt.Errorf("%s. kedrod --help lists them", message)
-}
-
-// client makes a client for the service that is meant.
-func (a *app) client() (*client.Client, error) {
-	url := a.url
-	if url == "" {
-		url = a.environ["KEDROD_URL"]
-	}
-	if url == "" {
-		url = "http://127.0.0.1:8000"
-	}
-	key := a.environ["KEDROD_API_KEY"]
-	if path := a.environ["KEDROD_API_KEY_FILE"]; key == "" && path != "" {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, usagef("KEDROD_API_KEY_FILE: the file can't be read: %v", err)
-		}
-		key = strings.TrimSpace(string(data))
-	}
-	c, err := client.New(url, client.Config{APIKey: key, UserAgent: "kedrod/" + a.Version})
-	if err != nil {
-		return nil, usagef("--url or KEDROD_URL: %v", err)
-	}
-	return c, nil
 }
 
 func (a *app) json() bool { return a.output == "json" }

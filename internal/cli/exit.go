@@ -81,8 +81,8 @@ func (a *app) report(err error) {
 	switch {
 	case err == nil, errors.As(err, &ended):
 		return
-	case errors.As(err, &refused) && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden):
-		a.say("%s %v (set KEDROD_API_KEY)", a.err.red("kedrod:"), err)
+	case errors.As(err, &refused) && refused.StatusCode == http.StatusUnauthorized:
+		a.say("%s %v (set KEDROD_API_KEY, or keep a key by kedrod login)", a.err.red("kedrod:"), err)
 	default:
 		a.say("%s %v", a.err.red("kedrod:"), err)
 	}

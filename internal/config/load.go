@@ -36,12 +36,7 @@ type loader struct {
 // at cwd, those of a file at its folder. Its errors are *fault.Error and name every
 // refused setting.
 func Load(flags *pflag.FlagSet, environ []string, cwd string) (Config, []Warning, error) {
-	l := &loader{flags: flags, environ: map[string]string{}, cwd: cwd, values: map[string]layered{}}
-	for _, entry := range environ {
-		if name, value, ok := strings.Cut(entry, "="); ok {
-			l.environ[name] = value
-		}
-	}
+	l := newLoader(flags, environ, cwd)
 	if err := l.readFile(); err != nil {
 		return Config{}, nil, err
 	}
@@ -57,6 +52,16 @@ func Load(flags *pflag.FlagSet, environ []string, cwd string) (Config, []Warning
 		return Config{}, nil, err
 	}
 	return c, l.warnings, nil
+}
+
+func newLoader(flags *pflag.FlagSet, environ []string, cwd string) *loader {
+	l := &loader{flags: flags, environ: map[string]string{}, cwd: cwd, values: map[string]layered{}}
+	for _, entry := range environ {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			l.environ[name] = value
+		}
+	}
+	return l
 }
 
 // readFile finds and reads the settings file: the one that is named, or the first of
@@ -146,7 +151,7 @@ func (l *loader) config() (Config, error) {
 	c.Log.Level, _ = parseLevel(l.text("log.level"))
 	c.Log.Format = l.text("log.format")
 	if c.DataDir == "" {
-		return Config{}, fault.InvalidField("data_dir", "there is no home folder to put it in: set --data-dir")
+		return Config{}, noHome()
 	}
 	projects, source, err := l.projects()
 	if err != nil {
@@ -158,6 +163,10 @@ func (l *loader) config() (Config, error) {
 		c.Exposed, err = exposed(c.Listen)
 	}
 	return c, err
+}
+
+func noHome() error {
+	return fault.InvalidField("data_dir", "there is no home folder to put it in: set --data-dir")
 }
 
 func (l *loader) text(key string) string { return l.values[key].text }
