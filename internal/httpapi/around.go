@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -34,6 +35,10 @@ func (a *api) around(next http.Handler) http.Handler {
 			return
 		}
 		trimSlash(r)
+		if p := r.URL.EscapedPath(); p != "" && path.Clean(p) != p {
+			a.nothing(w, r) // ServeMux would redirect, in HTML
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

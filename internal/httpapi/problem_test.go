@@ -259,3 +259,12 @@ func TestAnEmptyIdempotencyKeyIsRefused(t *testing.T) {
 	a := r.call("POST", "/api/v1/jobs", `{"pipeline_name":"train"}`, "Idempotency-Key", "")
 	require.Equal(t, http.StatusUnprocessableEntity, a.status)
 }
+
+func TestAPathThatIsNotCleanIsAProblem(t *testing.T) {
+	r := newRig(t)
+	for _, path := range []string{"//api//v1/jobs", "/api/v1/jobs/../../x", "/./docs"} {
+		a := r.plain("GET", path, "")
+		require.Equal(t, http.StatusNotFound, a.status, path)
+		require.Equal(t, "application/problem+json", a.header.Get("Content-Type"), path)
+	}
+}

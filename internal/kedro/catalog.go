@@ -14,11 +14,10 @@ import (
 // CatalogOptions is what a Catalog is made of. Inspector and CacheDir are needed.
 type CatalogOptions struct {
 	Inspector Inspector
-	CacheDir  string         // the registry's cache file goes here, private
-	Dynamic   bool           // dynamic_registry: never refuse a pipeline
-	Interval  time.Duration  // between looks at the sources; 3 s when 0
-	Log       *slog.Logger   // discards when nil
-	OnChange  func(Registry) // called after each load, from the loading goroutine; may be nil
+	CacheDir  string        // the registry's cache file goes here, private
+	Dynamic   bool          // dynamic_registry: never refuse a pipeline
+	Interval  time.Duration // between looks at the sources; 3 s when 0
+	Log       *slog.Logger  // discards when nil
 }
 
 // Catalog keeps a project's registry: served at once, from a cache at first, and
@@ -91,12 +90,6 @@ func (c *Catalog) Known(name string) bool {
 	return ok
 }
 
-// Nearest gives up to n names most like name.
-func (c *Catalog) Nearest(name string, n int) []string {
-	r, _ := c.Snapshot()
-	return nearest.Names(name, r.Names(), n)
-}
-
 // Refuses reports whether a pipeline certainly does not exist, and then up to three
 // names like it. For a name it does not know it looks at the sources first, at most
 // twice a second: one just added is not refused.
@@ -110,7 +103,8 @@ func (c *Catalog) Refuses(name string) (near []string, refuse bool) {
 	if look && c.look() {
 		return nil, false
 	}
-	return c.Nearest(name, 3), true
+	r, _ := c.Snapshot()
+	return nearest.Names(name, r.Names(), 3), true
 }
 
 // look compares the sources with what was read; true when they differ.
@@ -258,9 +252,6 @@ func (c *Catalog) load(ctx context.Context) error {
 	}
 	for _, f := range found.Findings {
 		c.opts.Log.Warn("the project needs a look", "project", project.Name, "found", f.Message, "do", f.Fix)
-	}
-	if c.opts.OnChange != nil {
-		c.opts.OnChange(r)
 	}
 	return nil
 }

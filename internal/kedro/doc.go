@@ -10,7 +10,7 @@
 //	UnpackHelpers(dataDir)                         our Python files, on disk
 //	Inspector.Inspect(ctx)                         registry and findings, read once (doctor)
 //	NewCatalog(opts); Run(ctx)                     the registry, kept fresh in the background
-//	  Snapshot, Refuses, Known, Nearest, Current, Findings, Refresh, Version, FullRegistry
+//	  Snapshot, Refuses, Known, Current, Findings, Refresh, Version, FullRegistry
 //
 // A run:
 //

@@ -44,7 +44,12 @@ type pyproject struct {
 // Errors are fault.Invalid and say what to do.
 func FindProject(dir string) (Project, error) {
 	if dir != "" {
-		return readProject(dir)
+		p, err := readProject(dir)
+		var f *fault.Error
+		if errors.As(err, &f) && errors.Is(f.Err, errNoProject) {
+			f.Err = nil // its message says it all
+		}
+		return p, err
 	}
 	wd, err := os.Getwd()
 	if err != nil {
