@@ -36,7 +36,7 @@ func (a *api) around(next http.Handler) http.Handler {
 		}
 		trimSlash(r)
 		if p := r.URL.EscapedPath(); p != "" && path.Clean(p) != p {
-			a.nothing(w, r) // ServeMux would redirect, in HTML
+			writeProblem(w, noSuchPath()) // ServeMux would redirect, in HTML
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -115,6 +115,10 @@ func trimSlash(r *http.Request) {
 	u.RawPath = strings.TrimSuffix(u.RawPath, "/")
 }
 
+func noSuchPath() error {
+	return fault.New(fault.NotFound, "there is nothing at this path; /openapi.json lists the calls, which begin with /api/v1")
+}
+
 // nothing answers what no operation serves: 405 where the path has other methods.
 func (a *api) nothing(w http.ResponseWriter, r *http.Request) {
 	var allow []string
@@ -125,7 +129,7 @@ func (a *api) nothing(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allow) == 0 {
-		writeProblem(w, fault.New(fault.NotFound, "there is nothing at this path; /openapi.json lists the calls, which begin with /api/v1"))
+		writeProblem(w, noSuchPath())
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allow, ", "))
