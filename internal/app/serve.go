@@ -24,6 +24,8 @@ import (
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/httpapi"
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/joblog"
+	"github.com/kedrod/kedrod/internal/retention"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
 	"github.com/kedrod/kedrod/internal/store"
@@ -84,9 +86,11 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 		return err
 	}
 	runs := rundir.New(filepath.Join(cfg.DataDir, "runs"))
+	watcher := joblog.NewWatcher(joblog.Options{Log: log})
 	w := worker.New(worker.Options{
 		Self: self, Store: db, Starter: exec, Projects: projects.forWorker(), Runs: runs,
-		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout, Log: log,
+		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout,
+		Watcher: watcher, LogSize: cfg.Retention.LogSize, Log: log,
 	})
 	starting, started := untilSignal(ctx, p.Signals)
 	err = settle(starting, db, w, log)
@@ -98,13 +102,19 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	}
 	svc := service.New(service.Options{
 		Store: db, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
-		Worker: !cfg.NoWorker, Now: time.Now, Log: log,
+		Worker: !cfg.NoWorker, Watcher: watcher, Now: time.Now, Log: log,
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
 	if err := svc.LoadKeys(ctx); err != nil {
 		return err
 	}
-	s := &server{cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
+	keeper := retention.New(retention.Options{
+		Store: db, Runs: runs, Now: time.Now, Log: log,
+		Keep: retention.Keep{
+			Jobs: cfg.Retention.Jobs, JobsCount: cfg.Retention.JobsCount, Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal,
+		},
+	})
+	s := &server{keeper: keeper, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
 }
 
@@ -172,6 +182,7 @@ type server struct {
 	projects *projectSet
 	listener net.Listener
 	service  *service.Service
+	keeper   *retention.Keeper
 }
 
 // run serves until told to stop: the worker drains first, while clients can still
@@ -210,6 +221,7 @@ func (s *server) run(ctx context.Context) error {
 		group.Go(func() error { return c.Run(background) })
 	}
 	group.Go(func() error { return s.service.WatchKeys(background) })
+	group.Go(func() error { return s.keeper.Run(background) })
 	group.Go(func() error { s.signals(failed, drain); return nil })
 	if _, err := fmt.Fprintln(s.process.Out, s.greeting()); err != nil {
 		s.log.Warn("the line about the address could not be printed", "error", err)

@@ -22,6 +22,7 @@ type Config struct {
 	RateLimit      RateLimit
 	NoWorker       bool // run no jobs here
 	Projects       []Project
+	Retention      Retention
 	Log            Log
 
 	values []Value
@@ -64,6 +65,15 @@ type Project struct {
 	Env             map[string]string // set for every run; may hold secrets
 	Timeout         time.Duration     // of an attempt; 0: the general default
 	DynamicRegistry bool              // names of pipelines are never refused
+}
+
+// Retention is how much is kept; 0 means all of it.
+type Retention struct {
+	Jobs      time.Duration // after the end
+	JobsCount int           // the newest
+	Logs      time.Duration // logs and run folders, after the end
+	LogsTotal int64         // bytes of all logs and run folders
+	LogSize   int64         // bytes of one run's log
 }
 
 // Log is how kedrod writes its own log, on standard error.

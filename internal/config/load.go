@@ -148,6 +148,11 @@ func (l *loader) config() (Config, error) {
 	c.RateLimit.PerSecond, _ = strconv.ParseFloat(l.text("rate_limit.per_second"), 64)
 	c.RateLimit.Burst, _ = strconv.Atoi(l.text("rate_limit.burst"))
 	c.NoWorker, _ = parseBool(l.text("no_worker"))
+	c.Retention.Jobs, _ = ParseDuration(l.text("retention.jobs"))
+	c.Retention.JobsCount, _ = strconv.Atoi(l.text("retention.jobs_count"))
+	c.Retention.Logs, _ = ParseDuration(l.text("retention.logs"))
+	c.Retention.LogsTotal, _ = ParseSize(l.text("retention.logs_total"))
+	c.Retention.LogSize, _ = ParseSize(l.text("retention.log_size"))
 	c.Log.Level, _ = parseLevel(l.text("log.level"))
 	c.Log.Format = l.text("log.format")
 	if c.DataDir == "" {

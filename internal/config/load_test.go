@@ -106,6 +106,7 @@ unknown_fields: ignore
 insecure_no_auth: true
 rate_limit: {per_second: 2.5, burst: 7}
 no_worker: yes
+retention: {jobs: 90d, jobs_count: 1000, logs: 30d, logs_total: 20GB, log_size: 60MB}
 log: {level: debug, format: json}
 # what holds anyway may be said
 lease: 15s
@@ -133,7 +134,7 @@ projects:
 	c.values = nil
 	require.Equal(t, Config{File: filepath.Join(w.cwd, "kedrod.yaml"), Listen: "[::1]:9000", DataDir: filepath.Join(w.cwd, "data"), Concurrency: 3,
 		StopGrace: StopGrace{time.Minute, 500 * time.Millisecond}, DrainTimeout: 90 * time.Minute, UnknownFields: Ignore, InsecureNoAuth: true,
-		RateLimit: RateLimit{2.5, 7}, NoWorker: true, Log: Log{slog.LevelDebug, "json"}, Projects: []Project{
+		RateLimit: RateLimit{2.5, 7}, NoWorker: true, Retention: Retention{90 * 24 * time.Hour, 1000, 30 * 24 * time.Hour, 20e9, 60e6}, Log: Log{slog.LevelDebug, "json"}, Projects: []Project{
 			{Name: "sales", Path: filepath.Join(w.cwd, "sales"), Python: filepath.Join(w.cwd, ".venv/bin/python"), RunEnv: Strict,
 				PassEnv: []string{"AWS_PROFILE", "B"}, Env: map[string]string{"KEDRO_ENV": "prod", "DEBUG": "1", "TOKEN": "s3cret"},
 				Timeout: 48 * time.Hour, DynamicRegistry: true},
@@ -256,8 +257,8 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 }
 
 func TestLaterSettingsAreRefusedByName(t *testing.T) {
-	values := map[string]string{"database_url": "postgres://u:hunter2@h/d", "worker_labels": "gpu=a", "lease": "30s", "retention.jobs": "90d",
-		"retention.logs": "30d", "retention.log_size": "50MB", "log.file": "/var/log/x", "projects.warm": "auto", "cors_origin": "*",
+	values := map[string]string{"database_url": "postgres://u:hunter2@h/d", "worker_labels": "gpu=a", "lease": "30s",
+		"log.file": "/var/log/x", "projects.warm": "auto", "cors_origin": "*",
 		"metrics_public": "true", "webhook_allow_private": "true", "celery_broker": "redis://h", "celery_backend": "redis://h"}
 	for _, s := range settings() {
 		if !s.later {

@@ -43,15 +43,17 @@ func settings() []setting {
 		{key: "rate_limit.per_second", flag: "rate-limit", usage: "how many calls a second each key may make; 0: any number", fallback: "200", check: isRate},
 		{key: "rate_limit.burst", flag: "rate-limit-burst", usage: "how many calls a key may make at once", fallback: "400", check: isBurst},
 		{key: "no_worker", flag: "no-worker", usage: "run no jobs here", fallback: "false", boolean: true, check: isBool},
+		{key: "retention.jobs", flag: "retention-jobs", usage: "how long jobs are kept after their end, such as 90d (0: for ever)", fallback: "0", check: isDuration},
+		{key: "retention.jobs_count", flag: "retention-jobs-count", usage: "how many jobs are kept, the newest (0: all)", fallback: "0", check: isNumber},
+		{key: "retention.logs", flag: "retention-logs", usage: "how long logs and run folders are kept after a job's end, such as 30d (0: as long as the job)", fallback: "0", check: isDuration},
+		{key: "retention.logs_total", flag: "retention-logs-total", usage: "how much all logs and run folders may take, such as 20GB (0B: no bound)", fallback: "0B", check: isSize},
+		{key: "retention.log_size", flag: "retention-log-size", usage: "how much of one run's log is kept (0B: all of it)", fallback: "50MB", check: isLogSize},
 		{key: "log.level", flag: "log-level", usage: "debug, info, warn or error", fallback: "info", check: isLevel},
 		{key: "log.format", flag: "log-format", usage: "auto (text on a terminal, else JSON), text or json", fallback: "auto", check: oneOf("auto", "text", "json")},
 
 		{key: "database_url", flag: "database-url", later: true, secret: true, check: isText},
 		{key: "worker_labels", flag: "worker-labels", later: true, check: isText},
 		{key: "lease", flag: "lease", later: true, fallback: "15s", check: isDuration},
-		{key: "retention.jobs", flag: "retention-jobs", later: true, check: isDuration},
-		{key: "retention.logs", flag: "retention-logs", later: true, check: isDuration},
-		{key: "retention.log_size", flag: "retention-log-size", later: true, check: isSize},
 		{key: "log.file", flag: "log-file", later: true, check: isText},
 		{key: "projects.warm", flag: "warm", later: true, fallback: "off", check: oneOf("auto", "on", "off")},
 		{key: "cors_origin", flag: "cors-origin", later: true, check: isText},
@@ -137,6 +139,23 @@ func parseBool(text string) (bool, error) {
 func isDuration(text string) error {
 	_, err := ParseDuration(text)
 	return err
+}
+
+func isNumber(text string) error {
+	if n, err := strconv.Atoi(text); err != nil || n < 0 {
+		return fmt.Errorf("must be a whole number, 0 or more")
+	}
+	return nil
+}
+
+// isLogSize: a log's head alone takes some room.
+func isLogSize(text string) error {
+	if n, err := ParseSize(text); err != nil {
+		return err
+	} else if n != 0 && n < 1<<20 {
+		return fmt.Errorf("must be 1MiB or more, or 0B for no bound")
+	}
+	return nil
 }
 
 func isSize(text string) error {

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/kedrod/kedrod/internal/httpapi"
+	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/kedro"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
@@ -85,7 +86,7 @@ func newRigOf(t testing.TB, names []string, change func(*service.Options), set .
 	r := &rig{t: t, store: s, close: sync.OnceValue(s.Close), runs: rundir.New(filepath.Join(dir, "runs"))}
 	t.Cleanup(func() { require.NoError(t, r.close()) })
 	options := service.Options{
-		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Worker: true, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Worker: true, Watcher: joblog.NewWatcher(joblog.Options{}), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	for _, name := range names {
 		options.Projects = append(options.Projects, service.Project{Name: name, Path: "/srv/" + name, Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}})

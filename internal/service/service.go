@@ -63,7 +63,8 @@ type Options struct {
 	Runs     rundir.Root
 	DataDir  string
 	Version  string
-	Worker   bool // this process runs jobs
+	Worker   bool            // this process runs jobs
+	Watcher  *joblog.Watcher // looks at growing logs, for all who follow them
 	Now      func() time.Time
 	Log      *slog.Logger
 	// RateLimit bounds the calls of each key; the zero value bounds none.
@@ -85,7 +86,7 @@ type Service struct {
 // New makes a service.
 func New(o Options) *Service {
 	s := &Service{
-		o: o, projects: map[string]*Project{}, watcher: joblog.NewWatcher(joblog.Options{Log: o.Log}),
+		o: o, projects: map[string]*Project{}, watcher: o.Watcher,
 		feeds:   feeds{store: o.Store, open: map[string]*feed{}},
 		endings: endings{store: o.Store, open: map[attemptKey]*ending{}},
 		keys:    newKeyring(o.RateLimit), refusals: newRefusalGate(),

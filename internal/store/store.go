@@ -109,3 +109,9 @@ func NoSuchJob(id string) *fault.Error {
 }
 
 const maxShown = 80
+
+// Ended is a job that ended, as far as deleting it needs to know.
+type Ended struct {
+	ID       string
+	Attempts int // the number of the last one: run folders are numbered from 1 to it
+}

@@ -143,7 +143,9 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	}
 	a.log.Info("run started", "pid", run.PID())
 	p.started(run.StartedAt)
+	lift := a.boundLog()
 	stuck := a.watch(ctx, run, p)
+	lift()
 	return a.conclude(run, stuck, p, project, &registry)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/store"
 )
@@ -47,7 +48,9 @@ type Options struct {
 	Projects []*Project
 	Runs     rundir.Root
 	Grace    executor.Grace // from a cancel or timeout to SIGKILL
-	Drain    time.Duration  // how long Run waits for its runs when it is to stop
+	Watcher  *joblog.Watcher
+	LogSize  int64         // how much of a run's log is kept, in bytes; 0: all of it
+	Drain    time.Duration // how long Run waits for its runs when it is to stop
 	Log      *slog.Logger
 }
 

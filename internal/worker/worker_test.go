@@ -19,6 +19,7 @@ import (
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/executor/proc"
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/kedro"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/store"
@@ -36,6 +37,7 @@ case $pipeline in
 ok) echo "hello from $KEDROD_JOB_ID" ;;
 fail) echo 'Running node: f: f([a]) -> [b]'; printf 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nValueError: bad wine\n' >&2; exit 1 ;;
 killed) kill -9 $$ ;;
+loud) yes 'a line of a log' | head -c 6000000; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
 sleep) touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
 stubborn)
 	trap '' INT TERM
@@ -87,7 +89,7 @@ func newRig(t testing.TB) *rig {
 			Environ: append(os.Environ(), "COUNTED="+filepath.Join(r.dir, "counted"), "KEDROD_API_KEY=secret"),
 		}},
 		Runs: r.runs, Grace: executor.Grace{Int: 50 * time.Millisecond, Term: 50 * time.Millisecond}, Drain: 50 * time.Millisecond,
-		Log: slog.New(slog.DiscardHandler),
+		Watcher: joblog.NewWatcher(joblog.Options{}), Log: slog.New(slog.DiscardHandler),
 	}
 	return r
 }

@@ -76,3 +76,9 @@ func readFault(what string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", what, storeFault(err))
 }
+
+// busy reports whether another connection was in the way.
+func busy(err error) bool {
+	code := primary(err)
+	return code == lib.SQLITE_BUSY || code == lib.SQLITE_LOCKED
+}

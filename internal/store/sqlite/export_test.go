@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -84,3 +85,25 @@ func CursorAt(t time.Time) string { return key{job.FormatTime(t), "~"}.cursor() 
 
 // SetWindow makes pages look at n jobs, see defaultWindow.
 func (s *Store) SetWindow(n int) { s.window = n }
+
+// SetWALLimit bounds the WAL file to n bytes. Call it before anything is written.
+func (s *Store) SetWALLimit(n int64) { s.write.wal.limit = n }
+
+// Read holds a transaction that reads for some time.
+func (s *Store) Read(ctx context.Context, d time.Duration) error {
+	conn, err := s.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	var n int
+	err = conn.QueryRowContext(ctx, "SELECT count(*) FROM workers").Scan(&n)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	<-timer.C
+	_, rerr := conn.ExecContext(ctx, "ROLLBACK")
+	return errors.Join(err, rerr)
+}

@@ -13,11 +13,14 @@ import (
 // defaultWindow is how many jobs one page looks at when no index fits its whole filter.
 // Such a page may hold fewer jobs than asked for, and still name a next one: that
 // keeps the cost of every page bounded, however rare what is looked for.
-const defaultWindow = 1000
+const defaultWindow = 500
 
 // sourceValues is how many values of one filter are merged from an index; with more
 // of them the filter is tested job by job.
 const sourceValues = 64
+
+// probes is how many indexes are asked how far back their window reaches.
+const probes = 3
 
 // source is an index that gives jobs newest first: those whose column has one of the
 // values, or all when there is no column.
@@ -35,7 +38,7 @@ func sources(f store.Filter) []source {
 		statuses[i] = string(st)
 	}
 	var found []source
-	for _, s := range []source{
+	for _, s := range []source{ // what selects best, as a rule, first
 		{"jobs_by_user", "user_id", f.UserIDs},
 		{"jobs_by_submitter", "submitted_by", f.SubmittedBy},
 		{"jobs_by_pipeline", "pipeline_name", f.Pipelines},
@@ -128,7 +131,7 @@ func (s *Store) nth(ctx context.Context, from source, within clause, n int) (k k
 // narrowest gives the source whose window of jobs reaches back furthest, and where
 // that window ends; end is nil when it holds all that are left.
 func (s *Store) narrowest(ctx context.Context, of []source, within clause) (best source, end *key, err error) {
-	for i, candidate := range of {
+	for i, candidate := range of[:min(len(of), probes)] {
 		k, more, err := s.nth(ctx, candidate, within, s.window)
 		if err != nil {
 			return best, nil, err

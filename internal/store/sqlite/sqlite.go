@@ -66,7 +66,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if s.get, err = s.read.PrepareContext(ctx, selectJob+" WHERE id = ?"); err != nil {
 		return nil, closing(s.read, openFault(path, closing(wdb, err)))
 	}
-	s.write = startWriter(wdb, s.hub)
+	s.write = startWriter(wdb, path, s.hub)
 	return s, nil
 }
 

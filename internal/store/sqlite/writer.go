@@ -56,14 +56,16 @@ type writer struct {
 	stop   chan struct{}
 	ended  chan struct{}
 	once   sync.Once
+	wal    wal
 	tx     *tx // nil until opened, and after an error that poisons
 }
 
 var errClosed = fault.New(fault.Unavailable, "the service is stopping; try again in a moment")
 
-func startWriter(db *sql.DB, hub *store.Hub) *writer {
+func startWriter(db *sql.DB, path string, hub *store.Hub) *writer {
 	w := &writer{
-		db: db, hub: hub, urgent: make(chan *write, gather), normal: make(chan *write, gather),
+		wal: wal{path: path + "-wal", limit: walLimit},
+		db:  db, hub: hub, urgent: make(chan *write, gather), normal: make(chan *write, gather),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go w.loop()
@@ -123,6 +125,7 @@ func (w *writer) loop() {
 			}
 		}
 		w.commit(w.take(batch))
+		w.boundLog()
 	}
 }
 

@@ -48,6 +48,10 @@ type Store interface {
 	AddAudit(ctx context.Context, e store.AuditEntry) error
 	Audit(ctx context.Context, f store.AuditFilter) (store.AuditPage, error)
 	ProjectsOf(ctx context.Context, ids []string) (map[string]string, error)
+	EndedBefore(ctx context.Context, moment time.Time, cursor string, limit int) (ended []store.Ended, next string, err error)
+	DeleteEnded(ctx context.Context, ids []string) (int, error)
+	CountJobs(ctx context.Context) (int, error)
+	DeleteWorkers(ctx context.Context, endedBefore time.Time) error
 	Subscribe(topic string) (<-chan struct{}, func())
 }
 
@@ -112,6 +116,8 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"jobs have projects":                                    (*suite).projectsOf,
 		"lists filter":                                          (*suite).listFilters,
 		"pages meet without gap or overlap":                     (*suite).listPages,
+		"what ended can be deleted, nothing else":               (*suite).retention,
+		"rows of workers that ended can be deleted":             (*suite).oldWorkers,
 		"every filter gives all that fit, page by page":         (*suite).randomPages,
 		"events are in order and end":                           (*suite).events,
 		"workers are listed with their jobs":                    (*suite).workers,
