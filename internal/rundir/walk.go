@@ -75,7 +75,7 @@ func unname(name string) string {
 	return id
 }
 
-var hashed = regexp.MustCompile(`^x[0-9a-f]{1,16}$`) //nolint:gochecknoglobals // a constant in all but name
+var hashed = regexp.MustCompile(`^x[0-9a-f]{1,16}$`)
 
 // Size is what the folder takes on disk, holes of logs not counted.
 func (d Dir) Size() (int64, error) {
