@@ -36,6 +36,7 @@ func (s *Store) Plans(ctx context.Context) (map[string]string, error) {
 	for name, f := range map[string]store.Filter{
 		"everything":      {},
 		"since":           {CreatedSince: &since, CreatedUntil: &since},
+		"users since":     {UserIDs: []string{"u", "v"}, CreatedSince: &since, CreatedUntil: &since, Query: "q"},
 		"status":          {Statuses: []job.Status{job.Failed}},
 		"statuses":        {Statuses: []job.Status{job.Failed, job.Cancelled, job.Running}},
 		"pipeline":        {Pipelines: []string{"p"}},

@@ -49,11 +49,11 @@ func (s *Store) fewIDs(ctx context.Context, ids []string) (bool, error) {
 }
 
 // pageByIDs reads a page of the few jobs with such ids.
-func (s *Store) pageByIDs(f store.Filter, from []source, rest, within clause) clause {
+func (s *Store) pageByIDs(f store.Filter, from []source, rest clause, within span) clause {
 	for _, other := range from {
 		rest.add(other.in())
 	}
-	rest.add(within)
+	rest.add(within.clause())
 	keys := s.idKeys(f.IDs)
 	q := clause{columns(f) + " FROM jobs WHERE rowid IN (" + keys.sql + ")", keys.args}
 	if rest.sql != "" {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
 )
@@ -51,7 +52,7 @@ func (s *Store) List(ctx context.Context, f store.Filter) (store.Page, error) {
 
 // plan chooses the index that a page is read from. end is where the page's window
 // ends, if more may follow.
-func (s *Store) plan(ctx context.Context, f store.Filter, within clause) (q clause, end *key, err error) {
+func (s *Store) plan(ctx context.Context, f store.Filter, within span) (q clause, end *key, err error) {
 	rest, from := conditions(f), sources(f)
 	if len(f.IDs) > 0 {
 		few, err := s.fewIDs(ctx, f.IDs)
@@ -81,7 +82,7 @@ func (s *Store) plan(ctx context.Context, f store.Filter, within clause) (q clau
 			return q, nil, err
 		}
 		if end != nil {
-			within.and("(created_at, id) >= (?, ?)", end.created, end.id)
+			within.from = end // it lies within
 		}
 	}
 	for _, other := range from {
@@ -93,7 +94,7 @@ func (s *Store) plan(ctx context.Context, f store.Filter, within clause) (q clau
 }
 
 // page reads a page from one source.
-func (s *Store) page(f store.Filter, from source, rest, within clause) clause {
+func (s *Store) page(f store.Filter, from source, rest clause, within span) clause {
 	if len(from.values) > 1 { // the merge keeps the order, and so does the join that looks up its jobs
 		keys := from.keys(within)
 		limit := any(f.Limit + 1)
@@ -107,7 +108,7 @@ func (s *Store) page(f store.Filter, from source, rest, within clause) clause {
 		return clause{q.sql + " LIMIT ?", append(q.args, f.Limit+1)}
 	}
 	where := from.in()
-	where.add(within)
+	where.add(within.clause())
 	where.add(rest)
 	q := columns(f) + " FROM jobs INDEXED BY " + from.index
 	if where.sql != "" {
@@ -128,23 +129,25 @@ func columns(f store.Filter) string {
 	return selectHead + parameters + selectInner + results + selectLast
 }
 
-// within is the range of (created_at, id) that a filter and its cursor leave.
-func within(f store.Filter) (clause, error) {
-	var c clause
+// within is the range of jobs that a filter and its cursor leave.
+func within(f store.Filter) (span, error) {
+	var s span
 	if f.CreatedSince != nil {
-		c.and("created_at >= ?", job.FormatTime(*f.CreatedSince))
+		s.from = &key{created: job.FormatTime(*f.CreatedSince)}
 	}
 	if f.CreatedUntil != nil {
-		c.and("created_at < ?", job.FormatTime(*f.CreatedUntil))
+		s.before = &key{created: job.FormatTime(*f.CreatedUntil)}
 	}
 	if f.Cursor != "" {
 		k, ok := readCursor(f.Cursor)
 		if !ok {
-			return c, badCursor()
+			return s, fault.InvalidField("cursor", "is not one that this service gave out; begin again without it")
 		}
-		c.and("(created_at, id) < (?, ?)", k.created, k.id)
+		if s.before == nil || k.older(*s.before) {
+			s.before = &k
+		}
 	}
-	return c, nil
+	return s, nil
 }
 
 // conditions are those parts of a filter that have no index.

@@ -87,7 +87,7 @@ func (s source) in() clause {
 // keys selects the columns kc, ki, kr (created_at, id, rowid) of the source's jobs in
 // a range of (created_at, id), newest first, from the index alone. Several values are
 // merged as they are read.
-func (s source) keys(within clause) clause {
+func (s source) keys(within span) clause {
 	var arms []string
 	var all clause
 	values := anys(s.values)
@@ -99,7 +99,7 @@ func (s source) keys(within clause) clause {
 		if s.column != "" {
 			c.and(s.column+" = ?", v)
 		}
-		c.add(within)
+		c.add(within.clause())
 		arm := "SELECT created_at AS kc, id AS ki, rowid AS kr FROM jobs INDEXED BY " + s.index
 		if c.sql != "" {
 			arm += " WHERE " + c.sql
@@ -117,9 +117,24 @@ func (k key) older(other key) bool {
 	return k.created < other.created || k.created == other.created && k.id < other.id
 }
 
+// span is a range of keys, each end nil where it is open. It has one condition for
+// each end: of two, SQLite seeks by the one and reads all that the other shuts out.
+type span struct{ from, before *key }
+
+func (s span) clause() clause {
+	var c clause
+	if s.from != nil {
+		c.and("(created_at, id) >= (?, ?)", s.from.created, s.from.id)
+	}
+	if s.before != nil {
+		c.and("(created_at, id) < (?, ?)", s.before.created, s.before.id)
+	}
+	return c
+}
+
 // nth gives the key of the source's n-th job in the range; ok is false when there are
 // fewer.
-func (s *Store) nth(ctx context.Context, from source, within clause, n int) (k key, ok bool, err error) {
+func (s *Store) nth(ctx context.Context, from source, within span, n int) (k key, ok bool, err error) {
 	q := from.keys(within)
 	err = s.read.QueryRowContext(ctx, "SELECT kc, ki FROM ("+q.sql+" LIMIT 1 OFFSET ?)", append(q.args, n-1)...).Scan(&k.created, &k.id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -130,7 +145,7 @@ func (s *Store) nth(ctx context.Context, from source, within clause, n int) (k k
 
 // narrowest gives the source whose window of jobs reaches back furthest, and where
 // that window ends; end is nil when it holds all that are left.
-func (s *Store) narrowest(ctx context.Context, of []source, within clause) (best source, end *key, err error) {
+func (s *Store) narrowest(ctx context.Context, of []source, within span) (best source, end *key, err error) {
 	for i, candidate := range of[:min(len(of), probes)] {
 		k, more, err := s.nth(ctx, candidate, within, s.window)
 		if err != nil {
