@@ -212,7 +212,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	group, failed := errgroup.WithContext(background)
 	group.Go(func() error {
-		if err := web.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := web.Serve(limitConnections(s.listener)); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
 		return nil

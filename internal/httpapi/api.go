@@ -11,11 +11,14 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/kedrod/kedrod/internal/service"
 )
@@ -53,7 +56,8 @@ type api struct {
 	mux       *http.ServeMux
 	origins   *http.CrossOriginProtection
 	documents func() (documents, error)
-	stopping  context.Context // ends with Options.Done
+	stopping  context.Context     // ends with Options.Done
+	bodies    *semaphore.Weighted // bytes of large bodies in memory
 }
 
 // New makes the API with everything it serves outside /api/v1. It never fails: the
@@ -70,6 +74,7 @@ func New(o Options) http.Handler {
 	}
 	a := &api{
 		o: o, service: o.Service, log: o.Log, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
+		bodies:    semaphore.NewWeighted(largeBodies * (o.MaxBody + bytes.MinRead)),
 		documents: sync.OnceValues(func() (documents, error) { return describe(o.Version) }),
 	}
 	a.stopping = context.Background()

@@ -18,6 +18,7 @@ type call struct {
 	r      *http.Request
 	caller service.Caller
 	query  query
+	room   int64 // taken of api.bodies
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -30,6 +31,7 @@ func (c *call) id() string { return c.r.PathValue("id") }
 func (a *api) handle(op operation) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		c := &call{w: rw.(*writer), r: r} //nolint:errcheck // around gives every handler a *writer
+		defer a.leaveRoom(c)
 		if err := a.serve(op, c); err != nil {
 			a.refuse(c.w, r, err)
 		}

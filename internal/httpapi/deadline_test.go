@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/fault"
 )
 
 // pipes is a listener whose one connection is a net.Pipe, which holds nothing back:
@@ -77,4 +79,31 @@ func TestDeadClient(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlowBody: a body that does not arrive holds nothing for ever.
+func TestSlowBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		a := &api{o: Options{MaxBody: 1 << 20}}
+		begun := time.Now()
+		server := &http.Server{ //nolint:gosec // its limits are what is tested
+			Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				_, err := a.body(&call{w: newWriter(rw), r: r})
+				ended <- err
+			}),
+		}
+		l := &pipes{conns: make(chan net.Conn, 1), done: make(chan struct{})}
+		ours, theirs := net.Pipe()
+		l.conns <- theirs
+		go func() { _ = server.Serve(l) }()
+		go func() { _, _ = io.Copy(io.Discard, ours) }()
+		_, err := io.Copy(ours, strings.NewReader("POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{"))
+		require.NoError(t, err)
+		require.Equal(t, fault.Malformed, fault.CodeOf(<-ended))
+		require.Equal(t, bodyTime, time.Since(begun))
+		require.NoError(t, server.Close())
+		_ = ours.Close()
+		<-time.After(time.Second) // net/http lets go of the connection a little later
+	})
 }

@@ -1,11 +1,9 @@
 package httpapi
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,64 +53,6 @@ func (a *api) submit(c *call) error {
 	}
 	c.w.Header().Set("Location", "/api/v1/jobs/"+url.PathEscape(v.ID))
 	return c.answer(status, wireJob(&v, base(c.r), true, true))
-}
-
-// bodyTime is how long a body may take to arrive.
-const bodyTime = 60 * time.Second
-
-// body reads the request's body, whatever media type it claims: many clients send
-// JSON under the name of a form.
-func (a *api) body(c *call) ([]byte, error) {
-	if kind := c.r.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(kind), "multipart/") {
-		return nil, fault.New(fault.Malformed, "send the body as JSON, with Content-Type: application/json")
-	}
-	if c.w.control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
-		defer c.w.control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
-	}
-	if c.r.ContentLength > a.o.MaxBody {
-		return nil, a.tooLarge(c)
-	}
-	var buf bytes.Buffer
-	buf.Grow(int(max(c.r.ContentLength, 0)) + bytes.MinRead)
-	if _, err := buf.ReadFrom(http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, a.o.MaxBody)); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return nil, a.tooLarge(c)
-		}
-		return nil, fault.Wrap(err, fault.Malformed, "the body did not arrive whole")
-	}
-	return buf.Bytes(), nil
-}
-
-// tooLarge reads some more, as many clients look for an answer only once they have
-// sent everything; one that asks first (Expect) is told at once.
-func (a *api) tooLarge(c *call) error {
-	if c.r.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, c.r.Body, 4*a.o.MaxBody) // how it ends changes nothing
-	}
-	return fault.Newf(fault.TooLarge, "the body is larger than %d bytes: put large data into a dataset and pass its name", a.o.MaxBody)
-}
-
-// noBody refuses fields for an operation that takes none; an empty object will do.
-func (a *api) noBody(c *call) error {
-	if c.r.ContentLength == 0 {
-		return nil
-	}
-	body, err := a.body(c)
-	if err != nil || len(bytes.TrimSpace(body)) == 0 {
-		return err
-	}
-	members, err := readObject(body)
-	if err != nil || a.o.IgnoreUnknownFields {
-		return err
-	}
-	var f refusals
-	for _, m := range members {
-		if !m.null() {
-			f.unknown("", m.name, nil)
-		}
-	}
-	return f.err()
 }
 
 func (a *api) job(c *call) error {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
@@ -76,6 +77,13 @@ func names(params []param) []string {
 	return list
 }
 
+const (
+	// maxValues is how many values a repeated parameter takes.
+	maxValues = 100
+	// maxText is how long a value may be.
+	maxText = 1000
+)
+
 func (p *param) check(values []string, f *refusals) {
 	field := "query." + p.name
 	switch {
@@ -84,6 +92,9 @@ func (p *param) check(values []string, f *refusals) {
 		return
 	case len(values) > 1 && !p.repeated:
 		f.add(fault.Invalid, field, "give it once")
+		return
+	case len(values) > maxValues:
+		f.add(fault.Invalid, field, fmt.Sprintf("at most %d values", maxValues))
 		return
 	}
 	for _, v := range values {
@@ -121,8 +132,11 @@ func (p *param) refuse(v string) string {
 		if v == "" && p.repeated { // as from a variable that was not set: it must not select everything
 			return "must not be empty: leave it out"
 		}
-		if strings.ContainsRune(v, 0) {
-			return "must not hold NUL"
+		if strings.ContainsRune(v, 0) || !utf8.ValidString(v) {
+			return "must be UTF-8 without NUL"
+		}
+		if len(v) > maxText {
+			return fmt.Sprintf("at most %d bytes", maxText)
 		}
 	}
 	return ""

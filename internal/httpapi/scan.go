@@ -169,6 +169,28 @@ func (s *scanner) array(depth int) error {
 	}
 }
 
+// elements gives what stands in a list that a scanner has passed; ok is false for one
+// of more than limit.
+func elements(raw []byte, limit int) (list [][]byte, ok bool) {
+	s := &scanner{in: raw, pos: 1}
+	for {
+		if s.space(); s.peek() == ']' {
+			return list, true
+		}
+		if len(list) == limit {
+			return nil, false
+		}
+		begin := s.pos
+		if s.value(1) != nil { // cannot be: it was passed
+			return nil, false
+		}
+		list = append(list, s.in[begin:s.pos])
+		if s.space(); s.peek() == ',' {
+			s.pos++
+		}
+	}
+}
+
 // object reads an object; each, if there is one, gets every field.
 func (s *scanner) object(depth int, each func(name string, raw []byte)) error {
 	if depth >= maxDepth {

@@ -33,7 +33,16 @@ type refusals struct {
 	fields []fault.Field
 }
 
+// maxRefusals is how many are told; a request of a million mistakes must not cost a
+// million sentences.
+const maxRefusals = 100
+
+func (f *refusals) full() bool { return len(f.fields) >= maxRefusals }
+
 func (f *refusals) add(code fault.Code, field, message string) {
+	if f.full() {
+		return
+	}
 	if f.code == "" {
 		f.code = code
 	}
@@ -56,6 +65,9 @@ func (f *refusals) err() error {
 
 // unknown refuses a name that does not exist, with the nearest that do.
 func (f *refusals) unknown(prefix, name string, known []string) {
+	if f.full() { // looking for names costs
+		return
+	}
 	what := "field"
 	if prefix != "" {
 		what = "query parameter"
@@ -191,10 +203,17 @@ func (d decoder) object() json.RawMessage {
 	return d.raw
 }
 
+// maxTexts is how many strings a list takes.
+const maxTexts = 10_000
+
 func (d decoder) texts() []string {
-	var raws []json.RawMessage
-	if d.raw[0] != '[' || json.Unmarshal(d.raw, &raws) != nil {
+	if d.raw[0] != '[' {
 		d.must("a list of strings")
+		return nil
+	}
+	raws, ok := elements(d.raw, maxTexts)
+	if !ok {
+		d.add(fault.Invalid, d.name, fmt.Sprintf("at most %d of them", maxTexts))
 		return nil
 	}
 	list := make([]string, 0, len(raws))

@@ -17,7 +17,16 @@ type faults struct {
 	fields  []fault.Field
 }
 
+// maxFaults is how many are told; a request of a million mistakes must not cost a
+// million sentences.
+const maxFaults = 100
+
+func (f *faults) full() bool { return len(f.fields) >= maxFaults }
+
 func (f *faults) add(field, message string) {
+	if f.full() {
+		return
+	}
 	f.fields = append(f.fields, fault.Field{Field: field, Message: message})
 }
 

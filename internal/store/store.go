@@ -35,6 +35,10 @@ type Filter struct {
 	Results      bool       // load Job.Results
 }
 
+// PageBytes is how many bytes of parameters and results the jobs of a page hold before
+// it ends early, with at most one more job's above that.
+const PageBytes = 32 << 20
+
 // Page is one page of jobs; Next is "" at the end.
 type Page struct {
 	Jobs []job.Job

@@ -59,6 +59,9 @@ func gather(t *testing.T, o crowdOrder) (rest func() map[string]int) {
 	}
 }
 
+// shareOf is each one's part of what was gained.
+func shareOf(bytes int64, n int) int64 { return bytes / int64(n) }
+
 const perFollower = 64 << 10
 
 // TestFollowersOfOneLog: many follow one log; each gets every byte, and costs little
@@ -74,10 +77,10 @@ func TestFollowersOfOneLog(t *testing.T) {
 	rest := gather(t, crowdOrder{
 		Address: strings.TrimPrefix(s.url, "http://"), Path: "/api/v1/jobs/" + ref.JobID + "/logs?follow=true", Count: n, Events: 1 << 30,
 	})
-	each := (memory() - before) / uint64(n)
+	each := shareOf(memory()-before, n)
 	perGoroutine := float64(runtime.NumGoroutine()-goroutines) / float64(n)
 	t.Logf("waiting: %d bytes and %.2f goroutines for each follower", each, perGoroutine)
-	require.Less(t, each, uint64(perFollower))
+	require.Less(t, each, int64(perFollower))
 	require.Less(t, perGoroutine, 2.1, "a connection has two of its own")
 
 	var all strings.Builder
@@ -89,9 +92,9 @@ func TestFollowersOfOneLog(t *testing.T) {
 	}
 	_, err = s.store.Report(t.Context(), ref, job.Outcome{Status: job.Completed, EndedAt: time.Now()}, store.Advance{})
 	require.NoError(t, err)
-	busy := (memory() - before) / uint64(n)
+	busy := shareOf(memory()-before, n)
 	t.Logf("reading: %d bytes for each", busy)
-	require.Less(t, busy, uint64(perFollower))
+	require.Less(t, busy, int64(perFollower))
 	sum := sha256.Sum256([]byte(all.String()))
 	require.Equal(t, map[string]int{hex.EncodeToString(sum[:]): n}, rest())
 }
@@ -103,9 +106,9 @@ func TestFollowersOfAllEvents(t *testing.T) {
 	before := memory()
 	const jobs = 20
 	rest := gather(t, crowdOrder{Address: strings.TrimPrefix(s.url, "http://"), Path: "/api/v1/events", Count: n, Events: jobs})
-	each := (memory() - before) / uint64(n)
+	each := shareOf(memory()-before, n)
 	t.Logf("waiting: %d bytes for each follower", each)
-	require.Less(t, each, uint64(perFollower))
+	require.Less(t, each, int64(perFollower))
 	s.store.reads.Store(0)
 	for range jobs {
 		a := s.call(http.MethodPost, "/api/v1/jobs", strings.NewReader(`{"pipeline_name": "train"}`))

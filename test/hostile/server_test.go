@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -64,8 +65,10 @@ func newServer(t *testing.T) *server {
 	s := &server{t: t, store: &counted{Store: db}, runs: rundir.New(filepath.Join(dir, "runs"))}
 	svc := service.New(service.Options{
 		Store: s.store, Runs: s.runs, DataDir: dir, Version: "1.2.3", Worker: true, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Watcher:  joblog.NewWatcher(joblog.Options{}),
 		Projects: []service.Project{{Name: "sales", Path: "/srv/sales", Python: "/usr/bin/python3", Catalog: unknown{}}},
 	})
+	require.NoError(t, svc.LoadKeys(t.Context()))
 	require.NoError(t, svc.LoadKeys(t.Context()))
 	stopping, stop := context.WithCancel(context.Background())
 	h := httptest.NewServer(httpapi.New(httpapi.Options{Service: svc, Version: "1.2.3", Done: stopping.Done(), Heartbeat: time.Minute}))
@@ -118,9 +121,26 @@ func (s *server) running() (job.Ref, string) {
 }
 
 // memory is what this process's Go side holds.
-func memory() uint64 {
+func memory() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapInuse + m.StackInuse
+	return int64(m.HeapInuse + m.StackInuse) //nolint:gosec // memory fits
+}
+
+// allocated is what this process has taken from its heap in all so far: what is given
+// back again counts too.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+// dial opens a connection that stays open until the test's end.
+func (s *server) dial() net.Conn {
+	s.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(s.t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }

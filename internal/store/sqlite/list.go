@@ -35,19 +35,42 @@ func (s *Store) List(ctx context.Context, f store.Filter) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, readFault("list jobs", err)
 	}
-	jobs, err := collect(ctx, s.read, "list jobs", q.sql, q.args, scanJob)
+	jobs, full, err := s.pageOf(ctx, q)
 	if err != nil {
 		return store.Page{}, err
 	}
 	p := store.Page{Jobs: jobs}
-	if len(jobs) > f.Limit {
-		p.Jobs = jobs[:f.Limit]
-		last := p.Jobs[f.Limit-1]
+	if len(jobs) > f.Limit || full {
+		p.Jobs = jobs[:min(f.Limit, len(jobs))]
+		last := p.Jobs[len(p.Jobs)-1]
 		p.Next = key{job.FormatTime(last.CreatedAt), last.ID}.cursor()
 	} else if end != nil {
 		p.Next = end.cursor()
 	}
 	return p, nil
+}
+
+// pageOf reads jobs until there are no more, or until they hold enough for one page,
+// which is then full.
+func (s *Store) pageOf(ctx context.Context, q clause) (jobs []job.Job, full bool, err error) {
+	rows, err := s.read.QueryContext(ctx, q.sql, q.args...)
+	if err != nil {
+		return nil, false, readFault("list jobs", err)
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what went wrong
+	jobs, size := []job.Job{}, 0
+	for size < store.PageBytes && rows.Next() {
+		j, err := scanJob(rows)
+		if err != nil {
+			return nil, false, readFault("list jobs", err)
+		}
+		jobs = append(jobs, j)
+		size += len(j.Parameters) + len(j.Results)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, false, readFault("list jobs", err)
+	}
+	return jobs, size >= store.PageBytes, nil
 }
 
 // plan chooses the index that a page is read from. end is where the page's window

@@ -118,6 +118,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"pages meet without gap or overlap":                     (*suite).listPages,
 		"what ended can be deleted, nothing else":               (*suite).retention,
 		"rows of workers that ended can be deleted":             (*suite).oldWorkers,
+		"a page of large jobs ends early":                       (*suite).largePages,
 		"every filter gives all that fit, page by page":         (*suite).randomPages,
 		"events are in order and end":                           (*suite).events,
 		"workers are listed with their jobs":                    (*suite).workers,
