@@ -122,7 +122,10 @@ func TestFeed(t *testing.T) {
 			}
 			f.got = append(f.got, read(rt, f.events, len(want)-len(f.got))...)
 			require.Equal(rt, want, f.got)
-			require.LessOrEqual(rt, len(f.events.feed.ring), ringEvents)
+			f.events.feed.mu.Lock()
+			held := len(f.events.feed.ring)
+			f.events.feed.mu.Unlock()
+			require.LessOrEqual(rt, held, ringEvents)
 			f.events.Close()
 		}
 		require.Empty(rt, s.feeds.open, "the last one out ends the reader")
