@@ -27,5 +27,11 @@ func backend() cli.Backend {
 		Doctor:  app.Doctor,
 		OpenAPI: app.OpenAPI,
 		Local:   app.LocalStore,
+		Backup:  app.Backup,
+		Restore: app.Restore,
+		Import: func(ctx context.Context, cfg config.Config, environ []string, from, project string, resubmit bool) (cli.Imported, error) {
+			done, err := app.Import(ctx, cfg, environ, from, project, resubmit)
+			return cli.Imported(done), err
+		},
 	}
 }

@@ -33,7 +33,14 @@ type Backend struct {
 	// Local opens the store of a data folder, without a server, for the verbs of
 	// administration; create makes one that is not there yet. It is to be closed.
 	Local func(ctx context.Context, dataDir string, create bool) (c *client.Client, closing func() error, err error)
+	// Backup, Restore and Import are the verbs of these names, on a data folder.
+	Backup  func(ctx context.Context, dataDir, to string) error
+	Restore func(ctx context.Context, dataDir, from string) (aside string, err error)
+	Import  func(ctx context.Context, cfg config.Config, environ []string, from, project string, resubmit bool) (Imported, error)
 }
+
+// Imported counts what became of the jobs of another file.
+type Imported struct{ New, Known, Unfinished, Skipped int }
 
 // Streams are the three of a process.
 type Streams struct {
@@ -128,7 +135,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(nearestFlag)
 	root.AddCommand(
-		a.serve(), a.doctor(), a.config(),
+		a.serve(), a.doctor(), a.backup(), a.restore(), a.importJobs(), a.config(),
 		a.submit(), a.ps(), a.show(), a.logs(), a.cancel(),
 		a.pipelines(), a.projects(), a.workers(),
 		a.keys(), a.audit(), a.login(),

@@ -64,7 +64,7 @@ type Options struct {
 	DataDir  string
 	Version  string
 	Worker   bool            // this process runs jobs
-	Watcher  *joblog.Watcher // looks at growing logs, for all who follow them
+	Watcher  *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own
 	Now      func() time.Time
 	Log      *slog.Logger
 	// RateLimit bounds the calls of each key; the zero value bounds none.
@@ -85,6 +85,9 @@ type Service struct {
 
 // New makes a service.
 func New(o Options) *Service {
+	if o.Watcher == nil {
+		o.Watcher = joblog.NewWatcher(joblog.Options{Log: o.Log})
+	}
 	s := &Service{
 		o: o, projects: map[string]*Project{}, watcher: o.Watcher,
 		feeds:   feeds{store: o.Store, open: map[string]*feed{}},

@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/config"
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/store/sqlite"
+)
+
+// Backup writes the jobs of a data folder into a new file, also while it is served.
+func Backup(ctx context.Context, dir, to string) error {
+	return sqlite.Backup(ctx, filepath.Join(dir, "jobs.db"), to)
+}
+
+// Restore puts a backup into a data folder that nobody serves. aside is where the
+// jobs that were there are now, "" if there were none.
+func Restore(ctx context.Context, dir, from string) (aside string, err error) {
+	f, err := openFolder(ctx, dir)
+	if fault.Is(err, fault.Conflict) {
+		return "", fault.Newf(fault.Conflict, "a kedrod serve uses the data folder %s: stop it, restore, and start it again; or restore into another folder with --data-dir", dir)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	return sqlite.Restore(ctx, from, filepath.Join(dir, "jobs.db"), time.Now())
+}
+
+// Import takes over the jobs of a jobs.db of the stack that kedrod replaces, also
+// while the data folder is served. project is the name that they get; "": that of the
+// only project of the settings.
+func Import(ctx context.Context, cfg config.Config, environ []string, from, project string, resubmit bool) (done sqlite.Imported, err error) {
+	if project == "" {
+		found, err := findProjects(cfg, environ)
+		if err != nil {
+			return done, err
+		}
+		if len(found) > 1 {
+			var names []string
+			for i := range found {
+				names = append(names, found[i].project.Name)
+			}
+			return done, fault.InvalidField("as", "several projects are served: say by --as which of them the jobs belong to: "+strings.Join(names, ", "))
+		}
+		project = found[0].project.Name
+	}
+	if err := makeFolder(cfg.DataDir); err != nil {
+		return done, err
+	}
+	db, err := sqlite.Open(ctx, filepath.Join(cfg.DataDir, "jobs.db"), sqlite.Options{})
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return db.Import(ctx, from, sqlite.ImportOptions{Project: project, Resubmit: resubmit})
+}
