@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +25,7 @@ func (a *app) backup() *cobra.Command {
 			if a.Backend.Backup == nil {
 				return errNotHere
 			}
-			file := a.fileAt(given[0])
+			file := a.path(given[0])
 			if err := a.Backend.Backup(cmd.Context(), cfg.DataDir, file); err != nil {
 				return err
 			}
@@ -56,7 +55,7 @@ func (a *app) restore() *cobra.Command {
 			if a.Backend.Restore == nil {
 				return errNotHere
 			}
-			aside, err := a.Backend.Restore(cmd.Context(), cfg.DataDir, a.fileAt(given[0]))
+			aside, err := a.Backend.Restore(cmd.Context(), cfg.DataDir, a.path(given[0]))
 			if err != nil {
 				return err
 			}
@@ -92,7 +91,7 @@ func (a *app) importJobs() *cobra.Command {
 			if a.Backend.Import == nil {
 				return errNotHere
 			}
-			done, err := a.Backend.Import(cmd.Context(), cfg, a.Environ, a.fileAt(given[0]), project, resubmit)
+			done, err := a.Backend.Import(cmd.Context(), cfg, a.Environ, a.path(given[0]), project, resubmit)
 			if err != nil {
 				return err
 			}
@@ -110,11 +109,4 @@ func (a *app) importJobs() *cobra.Command {
 	cmd.Flags().BoolVar(&resubmit, "resubmit", false, "jobs that had not ended wait here again")
 	config.AddFlags(cmd.Flags())
 	return cmd
-}
-
-func (a *app) fileAt(given string) string {
-	if filepath.IsAbs(given) {
-		return given
-	}
-	return filepath.Join(a.Dir, given)
 }
