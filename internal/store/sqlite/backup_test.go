@@ -137,20 +137,12 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	require.NoError(t, err)
 }
 
-const oldSchema = `CREATE TABLE jobs (
-    id TEXT PRIMARY KEY, pipeline_name TEXT, user_id TEXT, status TEXT, parameters TEXT, results TEXT,
-    error_message TEXT, created_at TIMESTAMP, started_at TIMESTAMP, completed_at TIMESTAMP, execution_time REAL)`
-
 func TestImport(t *testing.T) {
 	dir := t.TempDir()
 	old := filepath.Join(dir, "old.db")
-	execOn(t, old, oldSchema,
-		`INSERT INTO jobs VALUES ('a', 'train', 'ann', 'completed', '{"x": 1}', '{"ok": true}', NULL, 1760000000.25, 1760000001.5, 1760000003, 1.5)`,
-		`INSERT INTO jobs VALUES ('b', 'train', NULL, 'failed', '{}', NULL, 'ValueError: no', 1760000010, 1760000011, 1760000012, 1)`,
-		`INSERT INTO jobs VALUES ('c', 'train', NULL, 'running', NULL, NULL, NULL, 1760000020, 1760000021, NULL, NULL)`,
-		`INSERT INTO jobs VALUES ('d', 'train', NULL, 'pending', 'no json', NULL, NULL, '2025-10-09 09:00:00.5', NULL, NULL, NULL)`,
-		`INSERT INTO jobs VALUES ('e', NULL, NULL, 'pending', '{}', NULL, NULL, 1, NULL, NULL, NULL)`,
-		`INSERT INTO jobs VALUES ('f', 'train', NULL, 'completed', '[1]', 'just text', NULL, NULL, NULL, NULL, 'soon')`)
+	text, err := os.ReadFile("testdata/old-stack.sql")
+	require.NoError(t, err)
+	execOn(t, old, string(text))
 	before, err := os.ReadFile(old)
 	require.NoError(t, err)
 	s := open(t, filepath.Join(dir, "jobs.db"), storetest.NewClock())
@@ -192,8 +184,8 @@ func TestImport(t *testing.T) {
 	claimed, err = other.Claim(t.Context(), store.Claim{Worker: "w", Limit: 10, Projects: []string{"sales"}})
 	require.NoError(t, err)
 	require.Len(t, claimed, 2)
-	text := filepath.Join(dir, "text")
-	execOn(t, text, "CREATE TABLE x (y)")
-	_, err = s.Import(t.Context(), text, sqlite.ImportOptions{Project: "sales"})
+	strange := filepath.Join(dir, "strange.db")
+	execOn(t, strange, "CREATE TABLE x (y)")
+	_, err = s.Import(t.Context(), strange, sqlite.ImportOptions{Project: "sales"})
 	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 }
