@@ -79,7 +79,7 @@ type answer struct {
 	status int
 }
 
-// Header, WriteHeader and Write are those of http.ResponseWriter.
+// Header gives the answer's headers, to be changed.
 func (a *answer) Header() http.Header { return a.header }
 
 // WriteHeader keeps the status.

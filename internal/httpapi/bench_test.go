@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/auth"
+	"github.com/kedrod/kedrod/internal/service"
 )
 
 // raw is a client that costs next to nothing, so that the service is what is
@@ -58,6 +61,21 @@ func BenchmarkSubmit(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
+}
+
+// BenchmarkAuthenticate is what a key adds to a call.
+func BenchmarkAuthenticate(b *testing.B) {
+	r := newRig(b)
+	_, secret, err := r.service.CreateKey(b.Context(), service.Anonymous(), service.NewKey{Name: "k", Role: "viewer"})
+	require.NoError(b, err)
+	header := []string{"Bearer " + secret.Reveal()}
+	b.ReportAllocs()
+	for b.Loop() {
+		key, given, ok := auth.Bearer(header)
+		if _, _, err := r.service.Authenticate(service.Credential{Key: key, Given: given, Valid: ok}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkGet(b *testing.B) {

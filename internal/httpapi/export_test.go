@@ -30,11 +30,13 @@ func Rules() []Rule {
 	return rules
 }
 
-// Lawless is an API with one operation more, which has no rule.
+// Lawless is an API with two operations whose use cases ask for no right: one without
+// a rule, and one that the table gives to administrators of the whole service.
 func Lawless(o Options) http.Handler {
 	a := &api{o: o, service: o.Service, log: slog.New(slog.DiscardHandler), mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 		stopping: context.Background()}
 	a.mux.Handle("GET /lawless", a.handle(operation{method: "GET", id: "lawless", serve: func(_ *api, c *call) error { return c.plain("served") }}))
+	a.mux.Handle("GET /whole", a.handle(operation{method: "GET", id: "whole", right: service.Admin, whole: true, serve: func(_ *api, c *call) error { return c.plain("served") }}))
 	return a.around(a.mux)
 }
 

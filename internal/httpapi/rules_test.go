@@ -127,14 +127,21 @@ func TestEveryOperationHasARule(t *testing.T) {
 	}
 }
 
-// TestAnOperationWithoutARuleServesNobody, should one get past the test above.
-func TestAnOperationWithoutARuleServesNobody(t *testing.T) {
+// TestTheTableAlone decides before any use case is asked; an operation without a rule,
+// should one get past the test above, serves nobody.
+func TestTheTableAlone(t *testing.T) {
 	g := newGuarded(t)
 	server := httptest.NewServer(httpapi.Lawless(httpapi.Options{Service: g.service}))
 	t.Cleanup(server.Close)
 	g.url = server.URL
 	require.Equal(t, http.StatusForbidden, g.get("/lawless", bearer(g.admin)...).status)
 	require.Equal(t, http.StatusUnauthorized, g.get("/lawless").status)
+	_, runner := g.key("runner", "runner", nil)
+	_, scoped := g.key("scoped", "admin", nil, "sales")
+	require.Equal(t, http.StatusUnauthorized, g.get("/whole").status)
+	require.Equal(t, http.StatusForbidden, g.get("/whole", bearer(runner)...).status)
+	require.Equal(t, http.StatusForbidden, g.get("/whole", bearer(scoped)...).status)
+	require.Equal(t, http.StatusOK, g.get("/whole", bearer(g.admin)...).status)
 }
 
 // TestRules holds every operation against every role and scope.
