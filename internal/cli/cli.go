@@ -136,7 +136,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(nearestFlag)
 	root.AddCommand(
 		a.serve(), a.doctor(), a.backup(), a.restore(), a.importJobs(), a.config(),
-		a.submit(), a.ps(), a.show(), a.logs(), a.cancel(),
+		a.submit(), a.ps(), a.show(), a.logs(), a.cancel(), a.retry(),
 		a.pipelines(), a.projects(), a.workers(),
 		a.keys(), a.audit(), a.login(),
 		a.openapi(), a.version(),

@@ -132,7 +132,7 @@ func TestUsage(t *testing.T) {
 		require.True(t, strings.HasPrefix(said.err, "kedrod: "), args)
 	}
 	golden(t, "usage", run(t.Context(), t, "http://x", []string{"serv"}).String()+run(t.Context(), t, "http://x", []string{"ps", "--statsu", "x"}).String()+
-		run(t.Context(), t, "http://x", []string{"show"}).String()+run(t.Context(), t, "http://x", []string{"retry", "x"}).String())
+		run(t.Context(), t, "http://x", []string{"show"}).String()+run(t.Context(), t, "http://x", []string{"schedules", "x"}).String())
 }
 
 func TestNoServer(t *testing.T) {

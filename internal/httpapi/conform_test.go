@@ -130,6 +130,7 @@ func TestOperations(t *testing.T) {
 		"GET /api/v1/jobs":               "list-jobs",
 		"GET /api/v1/jobs/{id}":          "get-job",
 		"POST /api/v1/jobs/{id}/cancel":  "cancel-job",
+		"POST /api/v1/jobs/{id}/retry":   "retry-job",
 		"GET /api/v1/jobs/{id}/logs":     "get-job-logs",
 		"GET /api/v1/jobs/{id}/events":   "follow-job-events",
 		"GET /api/v1/events":             "follow-events",

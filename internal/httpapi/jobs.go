@@ -29,11 +29,17 @@ func (a *api) submit(c *call) error {
 	if err != nil {
 		return err
 	}
+	return a.accept(c, sub, members)
+}
+
+// accept submits and answers with the job. request is what an Idempotency-Key stands
+// for.
+func (a *api) accept(c *call, sub service.Submission, request []member) error {
 	if keys := c.r.Header.Values("Idempotency-Key"); len(keys) > 0 {
 		if len(keys) > 1 || keys[0] == "" {
 			return fault.InvalidField("Idempotency-Key", "give one that is not empty, or none")
 		}
-		sub.IdempotencyKey, sub.RequestHash = keys[0], hashRequest(members)
+		sub.IdempotencyKey, sub.RequestHash = keys[0], hashRequest(request)
 	}
 	v, existed, err := a.service.Submit(c.ctx(), c.caller, sub)
 	if err != nil {

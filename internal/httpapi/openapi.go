@@ -85,7 +85,7 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 		o.Security = []map[string][]string{{keyScheme: {}}}
 	}
 	if op.body != nil {
-		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{media: {Schema: s.of(op.body)}}}
+		o.RequestBody = &huma.RequestBody{Required: !op.optional, Content: map[string]*huma.MediaType{media: {Schema: s.of(op.body)}}}
 	}
 	for _, status := range append(everywhere(op), op.refusals...) {
 		o.Responses[strconv.Itoa(status)] = s.problem(status)

@@ -16,7 +16,8 @@ type operation struct {
 	doc          string
 	query        []param
 	headers      []header
-	body         any // a value of the type of the request's body; nil: none
+	body         any  // a value of the type of the request's body; nil: none
+	optional     bool // the body may be left out
 	answers      []answer
 	refusals     []int // statuses of problems, beside those of every operation
 	// The rule: either public, or the right that its caller must have. whole: it is of the

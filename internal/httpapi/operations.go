@@ -14,6 +14,7 @@ import (
 func operations() []operation {
 	var all []operation
 	all = append(all, jobOperations()...)
+	all = append(all, queueOperations()...)
 	all = append(all, runOperations()...)
 	all = append(all, projectOperations()...)
 	all = append(all, keyOperations()...)

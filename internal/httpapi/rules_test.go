@@ -34,6 +34,7 @@ func probes() map[string]probe {
 		"list-jobs":         {path: "/api/v1/jobs?project={project}", outside: 200},
 		"get-job":           {path: "/api/v1/jobs/{id}", outside: 404},
 		"cancel-job":        {path: "/api/v1/jobs/{id}/cancel", outside: 404},
+		"retry-job":         {path: "/api/v1/jobs/{ended}/retry", outside: 404},
 		"get-job-logs":      {path: "/api/v1/jobs/{id}/logs", outside: 404},
 		"follow-job-events": {path: "/api/v1/jobs/{id}/events", outside: 404, stream: true},
 		"follow-events":     {path: "/api/v1/events", outside: 200, stream: true},
@@ -86,6 +87,16 @@ func (g *guarded) key(name, role string, expires *time.Time, projects ...string)
 	return k.ID, s.Reveal()
 }
 
+// ended gives a new job of the project that has ended.
+func (g *guarded) ended(project string) string {
+	g.t.Helper()
+	v, _, err := g.service.Submit(g.t.Context(), service.Anonymous(), service.Submission{Project: project, Pipeline: "train"})
+	require.NoError(g.t, err)
+	_, err = g.service.Cancel(g.t.Context(), service.Anonymous(), v.ID)
+	require.NoError(g.t, err)
+	return v.ID
+}
+
 // try makes the probe's call for a thing of a project.
 func (g *guarded) try(rule httpapi.Rule, p probe, project, key string) reply {
 	g.t.Helper()
@@ -95,6 +106,9 @@ func (g *guarded) try(rule httpapi.Rule, p probe, project, key string) reply {
 		victim, _ = g.key(fmt.Sprintf("victim-%d", g.fresh), "viewer", nil)
 	}
 	fill := strings.NewReplacer("{id}", g.jobs[project], "{project}", project, "{fresh}", fmt.Sprintf("fresh-%d", g.fresh), "{key}", victim)
+	if strings.Contains(p.path, "{ended}") {
+		fill = strings.NewReplacer("{ended}", g.ended(project))
+	}
 	path, body := fill.Replace(p.path), fill.Replace(p.body)
 	if !p.stream {
 		return g.call(rule.Method, path, body, bearer(key)...)
@@ -219,6 +233,7 @@ func TestHiddenIsLikeAbsent(t *testing.T) {
 			continue
 		}
 		body := strings.ReplaceAll(p.body, "{project}", "sales")
+		p.path = strings.ReplaceAll(p.path, "{ended}", "{id}")
 		hidden := g.call(rule.Method, strings.ReplaceAll(p.path, "{id}", g.jobs["lab"]), body, bearer(key)...)
 		absent := g.call(rule.Method, strings.ReplaceAll(p.path, "{id}", none), body, bearer(key)...)
 		require.Equal(t, http.StatusNotFound, absent.status)

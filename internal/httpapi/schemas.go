@@ -108,18 +108,29 @@ func (s *schemas) mendLists() {
 // mendSubmission leaves in what this version takes, with its bounds; null is the same
 // as leaving a field out.
 func (s *schemas) mendSubmission() {
+	for _, name := range []string{"Submission", "Retry"} {
+		s.mendFields(name)
+	}
 	sub := s.registry.Map()["Submission"]
+	sub.Properties["pipeline_name"].Nullable = false
+	sub.Required = []string{"pipeline_name"}
+	retry := s.registry.Map()["Retry"]
+	retry.Required = nil
+	retry.Properties["from"].Enum = []any{"start"}
+	retry.Properties["from"].Nullable = true
+}
+
+func (s *schemas) mendFields(of string) {
+	sub := s.registry.Map()[of]
 	for name, p := range sub.Properties {
-		if !slices.Contains(taken(), name) {
+		if !slices.Contains(taken(), name) && name != "from" {
 			delete(sub.Properties, name)
 			continue
 		}
 		p.Nullable = true
 	}
-	s.objects("Submission", "parameters")
-	sub.Properties["pipeline_name"].Nullable = false
+	s.objects(of, "parameters")
 	sub.Properties["env"].MinLength = new(1)
-	sub.Required = []string{"pipeline_name"}
 	between := func(field string, low, high float64) {
 		sub.Properties[field].Minimum, sub.Properties[field].Maximum = &low, &high
 	}
@@ -138,7 +149,9 @@ func (s *schemas) mendSubmission() {
 
 // isRequest tells bodies that clients send: unknown fields are refused in them, and
 // null is the same as leaving a field out.
-func isRequest(schema string) bool { return schema == "Submission" || schema == "NewKey" }
+func isRequest(schema string) bool {
+	return schema == "Submission" || schema == "Retry" || schema == "NewKey"
+}
 
 func (s *schemas) mendNewKey() {
 	n := s.registry.Map()["NewKey"]

@@ -97,20 +97,26 @@ func printable(name string) string {
 // their values may be is the service's business.
 func readSubmission(members []member, ignoreUnknown bool) (service.Submission, error) {
 	sub := service.Submission{Parameters: json.RawMessage("{}")}
+	return sub, overlay(&sub, members, ignoreUnknown)
+}
+
+// overlay lays the fields of a body over a submission; those of also are known and
+// not its business.
+func overlay(sub *service.Submission, members []member, ignoreUnknown bool, also ...string) error {
 	var f refusals
 	for _, m := range members {
 		switch {
-		case m.null():
+		case m.null(), slices.Contains(also, m.name):
 		case slices.Contains(notYet(), m.name):
 			f.add(fault.NotSupported, m.name, "this version does not take it yet: leave it out")
 		default:
 			d := decoder{refusals: &f, member: m}
-			if !d.field(&sub) && !ignoreUnknown {
-				f.unknown("", m.name, append(taken(), notYet()...))
+			if !d.field(sub) && !ignoreUnknown {
+				f.unknown("", m.name, slices.Concat(also, taken(), notYet()))
 			}
 		}
 	}
-	return sub, f.err()
+	return f.err()
 }
 
 // decoder reads one field's value into a Go type, or adds a refusal.

@@ -35,6 +35,8 @@ type Submission struct {
 
 	IdempotencyKey string // "" for none
 	RequestHash    string // of the request as a JSON value; with a key
+
+	retryOf *string // set by Again
 }
 
 // Bounds of free text in a submission, in bytes.
@@ -100,7 +102,7 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	}
 	j := job.Job{
 		ID: id.String(), Pipeline: sub.Pipeline, UserID: sub.UserID, SubmittedBy: c.Name, Parameters: sub.Parameters,
-		Options: sub.Options, Queue: queue, Status: job.Pending, CreatedAt: now,
+		Options: sub.Options, Queue: queue, Status: job.Pending, CreatedAt: now, RetryOf: sub.retryOf,
 	}
 	if project != nil {
 		j.Project = project.Name

@@ -1,0 +1,28 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/internal/service"
+)
+
+// queueOperations are the calls on jobs beside submitting, listing and cancelling one.
+func queueOperations() []operation {
+	location := header{"Location", "Path of the job."}
+	return []operation{
+		{
+			method: http.MethodPost, path: "/api/v1/jobs/{id}/retry", id: "retry-job", tag: "jobs", summary: "Submit a job that ended once more", right: service.Run,
+			doc: "A new job with the fields of the old one, and those of the body over them; `run_at` and `expires_at` are not taken over. " +
+				"It is judged as a submission. The old job stays as it is.",
+			headers: []header{{"Idempotency-Key", "Makes a repetition give the first retry; at most 255 bytes, kept as long as that job."}},
+			body:    client.Retry{}, optional: true,
+			answers: []answer{
+				{status: http.StatusCreated, doc: "The new job, accepted.", body: client.Job{}, headers: []header{location}},
+				{status: http.StatusOK, doc: "The first retry of this Idempotency-Key.", body: client.Job{}, headers: []header{location}},
+			},
+			refusals: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge},
+			serve:    (*api).retry,
+		},
+	}
+}

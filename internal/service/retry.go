@@ -1,0 +1,42 @@
+package service
+
+import (
+	"context"
+	"slices"
+
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
+)
+
+// Again gives the submission that a job which ended came from, to be changed and
+// submitted as its retry. run_at and expires_at are left out: they were moments of the
+// first one. A Conflict when the job has not ended.
+func (s *Service) Again(ctx context.Context, c Caller, id string) (Submission, error) {
+	if err := c.need(Run); err != nil {
+		return Submission{}, err
+	}
+	v, err := s.Job(ctx, c, id)
+	if err != nil {
+		return Submission{}, err
+	}
+	if !v.Status.Terminal() {
+		return Submission{}, notEnded(&v.Job, "only a job that has ended can be retried")
+	}
+	return again(&v.Job), nil
+}
+
+func notEnded(j *job.Job, rule string) error {
+	return fault.Newf(fault.Conflict, "the job is %s, and %s: cancel it first, or wait for its end", j.Status, rule)
+}
+
+func again(j *job.Job) Submission {
+	q := &j.Queue
+	sub := Submission{
+		Project: j.Project, Pipeline: j.Pipeline, UserID: j.UserID, Parameters: j.Parameters, Options: j.Options,
+		Priority: q.Priority, Timeout: &q.Timeout, MaxAttempts: &q.MaxAttempts, RetryOn: slices.Clone(q.RetryOn),
+		MaxRecoveries: &q.MaxRecoveries,
+	}
+	id := j.ID
+	sub.retryOf = &id
+	return sub
+}
