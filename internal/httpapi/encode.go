@@ -41,7 +41,7 @@ func wireJob(v *service.JobView, at string, parameters, results bool) client.Job
 		OnlyMissingOutputs: o.OnlyMissingOutputs,
 
 		Priority: q.Priority, RunAt: wireTime(q.RunAt), ExpiresAt: wireTime(q.ExpiresAt), TimeoutSeconds: q.Timeout.Seconds(),
-		MaxAttempts: q.MaxAttempts, MaxRecoveries: q.MaxRecoveries,
+		MaxAttempts: q.MaxAttempts, MaxRecoveries: q.MaxRecoveries, Labels: v.Labels,
 	}
 	if q.RetryOn != nil {
 		j.RetryOn = make([]string, len(q.RetryOn))

@@ -119,7 +119,7 @@ func (a *api) jobs(c *call) error {
 	f := store.Filter{
 		IDs: q.texts("id"), Pipelines: q.texts("pipeline_name"), Projects: q.texts("project"), UserIDs: q.texts("user_id"),
 		SubmittedBy: q.texts("submitted_by"), CreatedSince: q.moment("created_since"), CreatedUntil: q.moment("created_until"),
-		Query: q.text("q"), Limit: q.integer("limit"), Cursor: q.text("cursor"),
+		Labels: q.texts("label"), Query: q.text("q"), Limit: q.integer("limit"), Cursor: q.text("cursor"),
 	}
 	for _, st := range q.texts("status") {
 		f.Statuses = append(f.Statuses, job.Status(st))

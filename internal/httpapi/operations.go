@@ -60,7 +60,7 @@ func jobOperations() []operation {
 				{name: "user_id", repeated: true, doc: "The client's own free text."},
 				{name: "submitted_by", repeated: true, doc: "Who really called."},
 				{name: "project", repeated: true, doc: "Project."},
-				{name: "label", repeated: true, later: true},
+				{name: "label", repeated: true, doc: "A label, as key:value."},
 				{name: "schedule_id", repeated: true, later: true},
 				{name: "created_since", kind: moment, doc: "Created at this time or later."},
 				{name: "created_until", kind: moment, doc: "Created before this time."},

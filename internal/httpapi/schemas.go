@@ -13,6 +13,7 @@ import (
 	"github.com/kedrod/kedrod/client"
 	"github.com/kedrod/kedrod/internal/auth"
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/service"
 )
 
 const schemaPrefix = "#/components/schemas/"
@@ -139,6 +140,7 @@ func (s *schemas) mendFields(of string) {
 	between("timeout_seconds", 0.001, job.MaxTimeout.Seconds())
 	between("max_attempts", 1, job.MaxMaxAttempts)
 	between("max_recoveries", 0, job.MaxMaxRecoveries)
+	sub.Properties["labels"].MaxProperties = new(service.MaxLabels)
 	retry := sub.Properties["retry_on"].Items
 	for _, r := range job.Reasons() {
 		if r.Retryable() {

@@ -19,12 +19,12 @@ import (
 // versions bring, which are refused by name.
 func taken() []string {
 	return []string{"pipeline_name", "parameters", "user_id", "project", "tags", "node_names", "from_nodes", "to_nodes", "env",
-		"priority", "run_at", "delay_seconds", "timeout_seconds", "expires_at", "max_attempts", "retry_on", "max_recoveries"}
+		"priority", "run_at", "delay_seconds", "timeout_seconds", "expires_at", "max_attempts", "retry_on", "max_recoveries", "labels"}
 }
 
 func notYet() []string {
 	return []string{"from_inputs", "to_outputs", "namespaces", "pipeline_names", "load_versions", "conf_source", "runner", "runner_params",
-		"is_async", "only_missing_outputs", "concurrency_key", "concurrency_limit", "requires", "labels", "callback_url"}
+		"is_async", "only_missing_outputs", "concurrency_key", "concurrency_limit", "requires", "callback_url"}
 }
 
 // refusals gathers what is wrong with a request, so that all of it is told at once.
@@ -169,6 +169,8 @@ func (d decoder) field(sub *service.Submission) bool {
 		for _, word := range d.texts() {
 			sub.RetryOn = append(sub.RetryOn, job.Reason(word))
 		}
+	case "labels":
+		sub.Labels = d.pairs()
 	default:
 		return false
 	}
@@ -232,6 +234,29 @@ func (d decoder) texts() []string {
 		list = append(list, s)
 	}
 	return list
+}
+
+// pairs reads an object of strings.
+func (d decoder) pairs() map[string]string {
+	if d.raw[0] != '{' {
+		d.must("an object of strings, such as {\"team\": \"sales\"}")
+		return nil
+	}
+	members, err := readObject(d.raw)
+	if err != nil { // cannot be: the body was read whole
+		d.must("an object of strings")
+		return nil
+	}
+	pairs := make(map[string]string, len(members))
+	for _, m := range members {
+		s, ok := textOf(m.raw)
+		if !ok {
+			d.add(fault.Invalid, d.name+"."+printable(m.name), "must be a string")
+			continue
+		}
+		pairs[m.name] = s
+	}
+	return pairs
 }
 
 // integer takes 3 and 3.0 alike, as JSON has one kind of number.

@@ -108,14 +108,14 @@ func TestSubmissionRefuses(t *testing.T) {
 }
 
 func TestEveryRefusalIsTold(t *testing.T) {
-	_, err := decode(`{"a": 1, "tags": 1, "labels": {}, "statuz": 2}`, false)
+	_, err := decode(`{"a": 1, "tags": 1, "requires": {}, "statuz": 2}`, false)
 	var f *fault.Error
 	require.ErrorAs(t, err, &f)
 	require.Equal(t, fault.UnknownField, f.Code)
 	require.Len(t, f.Fields, 4)
 	_, err = decode(`{"a": 1, "statuz": 2}`, true)
 	require.NoError(t, err)
-	_, err = decode(`{"a": 1, "labels": {}}`, true)
+	_, err = decode(`{"a": 1, "requires": {}}`, true)
 	require.True(t, fault.Is(err, fault.NotSupported), "a known field is never ignored")
 }
 
@@ -152,7 +152,7 @@ func TestRequestHash(t *testing.T) {
 func FuzzSubmission(f *testing.F) {
 	f.Add(`{"pipeline_name": "train", "parameters": {"a": [1.5e-3, true, null, "\u00e9\\"]}, "tags": ["x"]}`)
 	f.Add(`{"priority": 1e2, "run_at": "2026-11-25T01:20:16Z", "x": {"x": {}}, "y": [[], [0, -1]]}`)
-	f.Add(`{"parameters": {"a": {"b": 1, "a": 2}, "A": 3}, "env": null, "labels": {}}`)
+	f.Add(`{"parameters": {"a": {"b": 1, "a": 2}, "A": 3}, "env": null, "labels": {"a": "b", "c": 1}}`)
 	f.Add("{\"a\":\"\\ud834\\udd1e\", \"b\": \"\x7f\"}")
 	f.Fuzz(func(t *testing.T, body string) {
 		members, err := readObject([]byte(body))

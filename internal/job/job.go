@@ -77,6 +77,10 @@ const (
 	MaxPriority          = 1_000_000                 // and its negative
 	PriorityStep         = 10 * time.Minute          // the head start of one step of priority
 	MaxAhead             = 10 * 366 * 24 * time.Hour // how far ahead run_at may lie
+
+	DefaultConcurrencyLimit = 1
+	MaxConcurrencyLimit     = 1000
+	MaxConcurrencyKey       = 255 // bytes
 )
 
 // Options are those of `kedro run` that a submission may name, in Kedro's own
@@ -109,6 +113,10 @@ type Queue struct {
 	MaxAttempts   int           // tries, at least 1
 	RetryOn       []Reason      // nil: every retryable one
 	MaxRecoveries int           // runs after a lost worker; 0: never again
+
+	ConcurrencyKey   string            // jobs of one key share its slots; "" for none
+	ConcurrencyLimit int               // this job is claimed only while fewer of its key run; with a key at least 1
+	Requires         map[string]string // labels that a worker must have; nil for none
 }
 
 // Progress counts the nodes of the last attempt.
@@ -129,6 +137,7 @@ type Job struct {
 	Parameters  json.RawMessage // an object, as it was sent
 	Options     Options
 	Queue       Queue
+	Labels      map[string]string // the client's own words; nil for none
 
 	Status       Status
 	Reason       Reason // "" unless failed, or waiting for a further try

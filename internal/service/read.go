@@ -86,6 +86,11 @@ func (s *Service) Jobs(ctx context.Context, c Caller, f store.Filter) ([]JobView
 			bad.add("status", "one of "+statuses())
 		}
 	}
+	for _, label := range f.Labels {
+		if key, _, ok := strings.Cut(label, ":"); !ok || key == "" {
+			bad.add("label", "must be key:value")
+		}
+	}
 	if len(f.Query) > maxName {
 		bad.add("q", fmt.Sprintf("at most %d bytes", maxName))
 	}

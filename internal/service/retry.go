@@ -34,7 +34,10 @@ func again(j *job.Job) Submission {
 	sub := Submission{
 		Project: j.Project, Pipeline: j.Pipeline, UserID: j.UserID, Parameters: j.Parameters, Options: j.Options,
 		Priority: q.Priority, Timeout: &q.Timeout, MaxAttempts: &q.MaxAttempts, RetryOn: slices.Clone(q.RetryOn),
-		MaxRecoveries: &q.MaxRecoveries,
+		MaxRecoveries: &q.MaxRecoveries, Requires: q.Requires, Labels: j.Labels,
+	}
+	if q.ConcurrencyKey != "" {
+		sub.ConcurrencyKey, sub.ConcurrencyLimit = &q.ConcurrencyKey, &q.ConcurrencyLimit
 	}
 	id := j.ID
 	sub.retryOf = &id

@@ -18,9 +18,10 @@ func set[T any](v T) *T { return &v }
 func TestAgainKeepsEverything(t *testing.T) {
 	old := job.Job{
 		ID: "id", Project: "sales", Pipeline: "train", UserID: set("ann"), Parameters: json.RawMessage(`{"n":1.50}`),
-		Options: job.Options{Tags: []string{"a"}, Env: set("prod")},
+		Options: job.Options{Tags: []string{"a"}, Env: set("prod")}, Labels: map[string]string{"team": "a"},
 		Queue: job.Queue{
 			Priority: 3, Timeout: 7 * time.Second, MaxAttempts: 2, RetryOn: []job.Reason{job.Timeout}, MaxRecoveries: 1,
+			ConcurrencyKey: "db", ConcurrencyLimit: 2, Requires: map[string]string{"gpu": "a"},
 		},
 	}
 	moments := []string{"RunAt", "ExpiresAt"}
@@ -36,6 +37,6 @@ func TestAgainKeepsEverything(t *testing.T) {
 	var f faults
 	require.Equal(t, old.Queue, s.queueOf(&sub, s.projects["sales"], time.Now(), &f))
 	require.NoError(t, f.err())
-	require.Equal(t, []any{old.Project, old.Pipeline, old.UserID, old.Parameters, old.Options, set("id")},
-		[]any{sub.Project, sub.Pipeline, sub.UserID, sub.Parameters, sub.Options, sub.retryOf})
+	require.Equal(t, []any{old.Project, old.Pipeline, old.UserID, old.Parameters, old.Options, old.Labels, set("id")},
+		[]any{sub.Project, sub.Pipeline, sub.UserID, sub.Parameters, sub.Options, sub.Labels, sub.retryOf})
 }

@@ -32,6 +32,11 @@ type Submission struct {
 	MaxAttempts   *int
 	RetryOn       []job.Reason
 	MaxRecoveries *int
+	Labels        map[string]string
+
+	ConcurrencyKey   *string
+	ConcurrencyLimit *int // with ConcurrencyKey
+	Requires         map[string]string
 
 	IdempotencyKey string // "" for none
 	RequestHash    string // of the request as a JSON value; with a key
@@ -91,6 +96,7 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	if n := len(sub.IdempotencyKey); n > maxIdemKey {
 		f.add("Idempotency-Key", "at most 255 bytes")
 	}
+	labelsOf("labels", sub.Labels, &f)
 	if sub.Pipeline == "" {
 		f.add("pipeline_name", "is needed: the name of a pipeline, or __default__")
 	} else if len(sub.Pipeline) > maxName || strings.ContainsRune(sub.Pipeline, 0) {
@@ -102,7 +108,7 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	}
 	j := job.Job{
 		ID: id.String(), Pipeline: sub.Pipeline, UserID: sub.UserID, SubmittedBy: c.Name, Parameters: sub.Parameters,
-		Options: sub.Options, Queue: queue, Status: job.Pending, CreatedAt: now, RetryOf: sub.retryOf,
+		Options: sub.Options, Queue: queue, Labels: orNil(sub.Labels), Status: job.Pending, CreatedAt: now, RetryOf: sub.retryOf,
 	}
 	if project != nil {
 		j.Project = project.Name
@@ -190,6 +196,7 @@ func (s *Service) queueOf(sub *Submission, p *Project, now time.Time, f *faults)
 			f.add("max_recoveries", fmt.Sprintf("between 0 and %d", job.MaxMaxRecoveries))
 		}
 	}
+	scopeOf(sub, &q, f)
 	for i, r := range sub.RetryOn {
 		if !r.Retryable() {
 			f.add(fmt.Sprintf("retry_on[%d]", i), "one of "+retryable())

@@ -26,6 +26,7 @@ type Filter struct {
 	Projects     []string
 	UserIDs      []string
 	SubmittedBy  []string
+	Labels       []string   // each key:value
 	CreatedSince *time.Time // inclusive
 	CreatedUntil *time.Time // exclusive
 	Query        string     // part of the id, the pipeline's name, the user id or the error message, ignoring case

@@ -49,6 +49,9 @@ func (s *Store) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) 
 		if err := t.exec(ctx, insertJob, args...); err != nil {
 			return err
 		}
+		if err := t.addLabels(ctx, &j); err != nil {
+			return err
+		}
 		t.publish(queueTopic)
 		return t.addEvents(ctx, job.Changes(nil, &j, now))
 	})

@@ -118,13 +118,13 @@ func (s *Store) plan(ctx context.Context, f store.Filter, within span) (q clause
 
 // page reads a page from one source.
 func (s *Store) page(f store.Filter, from source, rest clause, within span) clause {
-	if len(from.values) > 1 { // the merge keeps the order, and so does the join that looks up its jobs
+	if from.merged() { // the merge keeps the order, and so does the join that looks up its jobs
 		keys := from.keys(within)
 		limit := any(f.Limit + 1)
 		if rest.sql != "" {
 			limit = s.window
 		}
-		q := clause{columns(f) + " FROM (" + keys.sql + " LIMIT ?) AS k CROSS JOIN jobs ON jobs.rowid = k.kr", append(keys.args, limit)}
+		q := clause{columns(f) + " FROM (" + keys.sql + " LIMIT ?) AS k CROSS JOIN jobs ON " + from.join(), append(keys.args, limit)}
 		if rest.sql != "" {
 			q.sql, q.args = q.sql+" WHERE "+rest.sql, append(q.args, rest.args...)
 		}

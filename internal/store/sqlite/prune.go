@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -77,15 +78,16 @@ func (s *Store) DeleteEnded(ctx context.Context, ids []string) (int, error) {
 }
 
 func (t *tx) deleteEnded(ctx context.Context, id string) (bool, error) {
-	st, err := t.stmt(ctx, `DELETE FROM jobs WHERE id = ? AND `+hasEnded)
+	var created string
+	var labels sql.NullString
+	err := t.row(ctx, `DELETE FROM jobs WHERE id = ? AND `+hasEnded+` RETURNING created_at, labels`, []any{id}, &created, &labels)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
-	res, err := st.ExecContext(ctx, id)
-	if err != nil {
-		return false, err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
+	if err := t.dropLabelsOf(ctx, id, created, labels); err != nil {
 		return false, err
 	}
 	for _, q := range []string{

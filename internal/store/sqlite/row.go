@@ -16,11 +16,12 @@ import (
 const (
 	insertJob = `INSERT INTO jobs (id, pipeline_name, user_id, parameters, created_at, project, submitted_by, options, priority, run_at,
 		expires_at, timeout_ms, max_attempts, retry_on, max_recoveries, retry_of, schedule_id, order_key,
+		labels, concurrency_key, concurrency_limit, requires,
 		status, results, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start,
 		attempt, tries, recoveries, worker, last_outcome, next_try_at, cancel_requested_at, ready_at, parked_on,
 		idempotency_key, idempotency_hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-		?, ?)`
+		?, ?, ?, ?, ?, ?)`
 
 	updateJob = `UPDATE jobs SET status = ?, results = ?, error_message = ?, started_at = ?, completed_at = ?, execution_time = ?, reason = ?,
 		progress = ?, warnings = ?, start = ?, attempt = ?, tries = ?, recoveries = ?, worker = ?, last_outcome = ?,
@@ -29,7 +30,7 @@ const (
 	// What scanJob reads; in lists the two large columns are left out unless asked for.
 	selectHead  = `SELECT id, pipeline_name, user_id, `
 	selectInner = `, created_at, project, submitted_by, options, priority, run_at, expires_at, timeout_ms, max_attempts,
-		retry_on, max_recoveries, retry_of, schedule_id, status, `
+		retry_on, max_recoveries, retry_of, schedule_id, labels, concurrency_key, concurrency_limit, requires, status, `
 	selectLast = `, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start, attempt, tries,
 		recoveries, worker, last_outcome, next_try_at, cancel_requested_at`
 	selectTail   = selectLast + ` FROM jobs`
@@ -48,6 +49,14 @@ func fixedArgs(j *job.Job) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	labels, err := jsonOrNull(j.Labels, len(j.Labels) > 0)
+	if err != nil {
+		return nil, err
+	}
+	requires, err := jsonOrNull(j.Queue.Requires, len(j.Queue.Requires) > 0)
+	if err != nil {
+		return nil, err
+	}
 	parameters := string(j.Parameters)
 	if parameters == "" {
 		parameters = "{}"
@@ -55,7 +64,8 @@ func fixedArgs(j *job.Job) ([]any, error) {
 	q := j.Queue
 	return []any{j.ID, j.Pipeline, j.UserID, parameters, job.FormatTime(j.CreatedAt), j.Project, j.SubmittedBy,
 		string(options), q.Priority, timeOrNull(q.RunAt), timeOrNull(q.ExpiresAt), q.Timeout.Milliseconds(), q.MaxAttempts,
-		retryOn, q.MaxRecoveries, j.RetryOf, j.ScheduleID, j.OrderKey()}, nil
+		retryOn, q.MaxRecoveries, j.RetryOf, j.ScheduleID, j.OrderKey(),
+		labels, textOrNull(q.ConcurrencyKey), intOrNull(q.ConcurrencyLimit), requires}, nil
 }
 
 func changingArgs(j *job.Job, now time.Time) ([]any, error) {
@@ -90,11 +100,13 @@ func scanJob(row scanner) (job.Job, error) {
 		runAt, expires, retryOn, results, started     sql.NullString
 		completed, reason, progress, warnings, start  sql.NullString
 		worker, lastOutcome, nextTry, cancelRequested sql.NullString
+		labels, concurrencyKey, requires              sql.NullString
+		concurrencyLimit                              sql.NullInt64
 		timeoutMS                                     int64
 	)
 	err := row.Scan(&j.ID, &j.Pipeline, &j.UserID, &parameters, &created, &j.Project, &j.SubmittedBy, &options,
 		&j.Queue.Priority, &runAt, &expires, &timeoutMS, &j.Queue.MaxAttempts, &retryOn, &j.Queue.MaxRecoveries, &j.RetryOf,
-		&j.ScheduleID, &status, &results, &j.ErrorMessage, &started, &completed, &j.ExecutionTime, &reason, &progress,
+		&j.ScheduleID, &labels, &concurrencyKey, &concurrencyLimit, &requires, &status, &results, &j.ErrorMessage, &started, &completed, &j.ExecutionTime, &reason, &progress,
 		&warnings, &start, &j.Attempt, &j.Tries, &j.Recoveries, &worker, &lastOutcome, &nextTry, &cancelRequested)
 	if err != nil {
 		return j, err
@@ -102,6 +114,7 @@ func scanJob(row scanner) (job.Job, error) {
 	j.Parameters, j.Status, j.Reason = json.RawMessage(parameters), job.Status(status), job.Reason(reason.String)
 	j.Queue.Timeout = time.Duration(timeoutMS) * time.Millisecond
 	j.Start, j.Worker, j.LastOutcome = start.String, worker.String, lastOutcome.String
+	j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = concurrencyKey.String, int(concurrencyLimit.Int64)
 	if results.Valid {
 		j.Results = json.RawMessage(results.String)
 	}
@@ -111,6 +124,8 @@ func scanJob(row scanner) (job.Job, error) {
 	j.StartedAt, j.CompletedAt = d.time("started_at", started), d.time("completed_at", completed)
 	j.NextTryAt, j.CancelRequestedAt = d.time("next_try_at", nextTry), d.time("cancel_requested_at", cancelRequested)
 	d.json("options", sql.NullString{String: options, Valid: true}, &j.Options)
+	d.json("labels", labels, &j.Labels)
+	d.json("requires", requires, &j.Queue.Requires)
 	d.json("retry_on", retryOn, &j.Queue.RetryOn)
 	d.json("progress", progress, &j.Progress)
 	d.json("warnings", warnings, &j.Warnings)
@@ -155,6 +170,13 @@ func textOrNull(s string) any {
 		return nil
 	}
 	return s
+}
+
+func intOrNull(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
 }
 
 func jsonOrNull(v any, present bool) (any, error) {

@@ -41,6 +41,7 @@ func sources(f store.Filter) []source {
 	for _, s := range []source{ // what selects best, as a rule, first
 		{"jobs_by_user", "user_id", f.UserIDs},
 		{"jobs_by_submitter", "submitted_by", f.SubmittedBy},
+		{labelIndex, "label", f.Labels},
 		{"jobs_by_pipeline", "pipeline_name", f.Pipelines},
 		{"jobs_by_status", "status", statuses},
 		{"jobs_by_project", "project", f.Projects},
@@ -81,7 +82,26 @@ func (s source) in() clause {
 	if s.column == "" {
 		return clause{}
 	}
-	return clause{s.column + " IN (" + placeholders(len(s.values)) + ")", anys(s.values)}
+	in := s.column + " IN (" + placeholders(len(s.values)) + ")"
+	if s.index == labelIndex {
+		in = "EXISTS (SELECT 1 FROM job_labels AS l WHERE l." + in + " AND l.created_at = jobs.created_at AND l.id = jobs.id)"
+	}
+	return clause{in, anys(s.values)}
+}
+
+// labelIndex stands for the table of labels, which is its own index. It knows no rowid
+// of jobs, and a job may come from several of its values.
+const labelIndex = "job_labels"
+
+// merged reports whether pages are read by keys and a join.
+func (s source) merged() bool { return len(s.values) > 1 || s.index == labelIndex }
+
+// join is the condition by which a job is found for a row of keys.
+func (s source) join() string {
+	if s.index == labelIndex {
+		return "jobs.id = k.ki"
+	}
+	return "jobs.rowid = k.kr"
 }
 
 // keys selects the columns kc, ki, kr (created_at, id, rowid) of the source's jobs in
@@ -101,12 +121,19 @@ func (s source) keys(within span) clause {
 		}
 		c.add(within.clause())
 		arm := "SELECT created_at AS kc, id AS ki, rowid AS kr FROM jobs INDEXED BY " + s.index
+		if s.index == labelIndex {
+			arm = "SELECT created_at AS kc, id AS ki, 0 AS kr FROM job_labels"
+		}
 		if c.sql != "" {
 			arm += " WHERE " + c.sql
 		}
 		arms, all.args = append(arms, arm), append(all.args, c.args...)
 	}
-	all.sql = strings.Join(arms, " UNION ALL ") + " ORDER BY kc DESC, ki DESC"
+	union := " UNION ALL "
+	if s.index == labelIndex {
+		union = " UNION " // a job with two of the labels comes once
+	}
+	all.sql = strings.Join(arms, union) + " ORDER BY kc DESC, ki DESC"
 	return all
 }
 

@@ -26,6 +26,9 @@ func (s *suite) randomPages() {
 			if i%3 > 0 {
 				j.UserID = ptr(fmt.Sprintf("user%d", i%7))
 			}
+			if i%3 > 0 {
+				j.Labels = map[string]string{"team": fmt.Sprintf("t%d", i%4), "stage": fmt.Sprintf("s%d", i%3)}
+			}
 			if i%4 > 0 {
 				j.SubmittedBy = ptr(fmt.Sprintf("key%d", i%5))
 			}
@@ -54,6 +57,7 @@ func (s *suite) randomPages() {
 			Statuses: rapid.SliceOfN(rapid.SampledFrom([]job.Status{job.Pending, job.Cancelled, job.Failed}), 0, 2).Draw(t, "statuses"),
 			Query:    rapid.SampledFrom([]string{"", "", "PIPE1", "user", "7"}).Draw(t, "query"),
 		}
+		f.Labels = append(some("teams", "team:t%d", 4), some("stages", "stage:s%d", 3)...)
 		if rapid.Bool().Draw(t, "by id") {
 			f.IDs = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string {
 				id := rapid.SampledFrom(all).Draw(t, "job").ID
@@ -102,11 +106,15 @@ func fits(j *job.Job, f store.Filter) bool {
 		return len(values) == 0 || v != nil && slices.Contains(values, *v)
 	}
 	id := len(f.IDs) == 0 || slices.ContainsFunc(f.IDs, func(part string) bool { return strings.HasPrefix(j.ID, part) || strings.HasSuffix(j.ID, part) })
+	labelled := len(f.Labels) == 0
+	for k, v := range j.Labels {
+		labelled = labelled || slices.Contains(f.Labels, k+":"+v)
+	}
 	found := false
 	for _, s := range []string{j.ID, j.Pipeline, text(j.UserID), text(j.ErrorMessage)} {
 		found = found || strings.Contains(strings.ToLower(s), strings.ToLower(f.Query))
 	}
-	return id && found && in(f.Pipelines, &j.Pipeline) && in(f.Projects, &j.Project) && in(f.UserIDs, j.UserID) && in(f.SubmittedBy, j.SubmittedBy) &&
+	return id && found && labelled && in(f.Pipelines, &j.Pipeline) && in(f.Projects, &j.Project) && in(f.UserIDs, j.UserID) && in(f.SubmittedBy, j.SubmittedBy) &&
 		(len(f.Statuses) == 0 || slices.Contains(f.Statuses, j.Status)) &&
 		(f.CreatedSince == nil || !j.CreatedAt.Before(*f.CreatedSince)) && (f.CreatedUntil == nil || j.CreatedAt.Before(*f.CreatedUntil))
 }

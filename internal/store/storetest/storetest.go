@@ -115,6 +115,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"pages of the audit meet":                               (*suite).auditPages,
 		"jobs have projects":                                    (*suite).projectsOf,
 		"lists filter":                                          (*suite).listFilters,
+		"labels go with their jobs":                             (*suite).labels,
 		"pages meet without gap or overlap":                     (*suite).listPages,
 		"what ended can be deleted, nothing else":               (*suite).retention,
 		"rows of workers that ended can be deleted":             (*suite).oldWorkers,

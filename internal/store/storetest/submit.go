@@ -25,8 +25,9 @@ func (s *suite) roundTrip() {
 		j.Queue = job.Queue{
 			Priority: -7, RunAt: &later, ExpiresAt: ptr(later.Add(time.Hour)), Timeout: 1500 * time.Millisecond,
 			MaxAttempts: 4, RetryOn: []job.Reason{job.Timeout, job.Killed}, MaxRecoveries: 0,
+			ConcurrencyKey: "db", ConcurrencyLimit: 2, Requires: map[string]string{"gpu": "a100"},
 		}
-		j.RetryOf = ptr("other")
+		j.RetryOf, j.Labels = ptr("other"), map[string]string{"team": "a:b", "": "ü'\""}
 	})
 	_, _, err := s.Submit(s.ctx(), want, nil)
 	require.NoError(s.t, err)
