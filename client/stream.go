@@ -53,6 +53,9 @@ type FollowOptions struct {
 	Attempt int   // 0: the last one
 	Tail    int   // last lines of what is there already; 0: all of it
 	From    int64 // the End of the last chunk that was seen; 0: the beginning
+	// Format is "" or "text"; "jsonl": each chunk's Text is the JSON of a LogLine and a
+	// line break.
+	Format string
 }
 
 // FollowLogs gives a log as it grows, every byte once, until the attempt has ended. A
@@ -64,6 +67,9 @@ func (c *Client) FollowLogs(ctx context.Context, id string, o FollowOptions) ite
 	}
 	if o.Tail > 0 {
 		query.Set("tail", strconv.Itoa(o.Tail))
+	}
+	if o.Format != "" {
+		query.Set("format", o.Format)
 	}
 	last := ""
 	if o.From > 0 {
@@ -94,6 +100,9 @@ func (c *Client) FollowLogs(ctx context.Context, id string, o FollowOptions) ite
 				continue
 			}
 			seen = end
+			if o.Format == "jsonl" {
+				data.Text = m.data + "\n"
+			}
 			if !yield(LogChunk{Text: data.Text, End: end}, nil) {
 				return
 			}

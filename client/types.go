@@ -155,6 +155,14 @@ type Attempt struct {
 	ExecutionTime *float64 `json:"execution_time"`
 }
 
+// LogLine is one line of a log, with format=jsonl. What nothing tells is null.
+type LogLine struct {
+	Time  *Time   `json:"time" doc:"Of the log record; of the one before for a line that is none, such as print's."`
+	Level *string `json:"level" doc:"Of the log record: DEBUG, INFO, WARNING, ERROR, CRITICAL or the project's own."`
+	Node  *string `json:"node" doc:"Node at work, where it is one."`
+	Text  string  `json:"text" doc:"The line as printed, without its end."`
+}
+
 // Node is one node of a job's run.
 type Node struct {
 	Name        string   `json:"name"`

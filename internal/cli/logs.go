@@ -45,6 +45,7 @@ func (a *app) logs() *cobra.Command {
 	var (
 		follow        bool
 		attempt, tail int
+		format        string
 	)
 	cmd := &cobra.Command{
 		Use:   "logs ID",
@@ -58,6 +59,10 @@ until the job has ended; the exit code is then that of the job.`,
 				return usagef("--attempt counts from 1")
 			case tail < 0 || cmd.Flags().Changed("tail") && tail == 0:
 				return usagef("--tail must be 1 or more")
+			case format != "text" && format != "jsonl":
+				return usagef("--format must be text or jsonl")
+			case format == "jsonl" && a.json():
+				return usagef("give either --format jsonl or -o json")
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
@@ -70,7 +75,7 @@ until the job has ended; the exit code is then that of the job.`,
 				return err
 			}
 			if !follow {
-				body, err := c.Logs(ctx, id, client.LogOptions{Attempt: attempt, Tail: tail})
+				body, err := c.Logs(ctx, id, client.LogOptions{Attempt: attempt, Tail: tail, Format: format})
 				if err != nil {
 					return err
 				}
@@ -89,7 +94,7 @@ until the job has ended; the exit code is then that of the job.`,
 			if a.json() {
 				out = jsonLines{out}
 			}
-			err = a.followJob(ctx, c, id, attempt, tail, out)
+			err = a.followJob(ctx, c, id, client.FollowOptions{Attempt: attempt, Tail: tail, Format: format}, out)
 			if ctx.Err() != nil {
 				return ending(exitInterrupted)
 			}
@@ -106,6 +111,7 @@ until the job has ended; the exit code is then that of the job.`,
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print it as it grows, until the end")
 	cmd.Flags().IntVar(&attempt, "attempt", 0, "of this attempt (default the last one)")
+	cmd.Flags().StringVar(&format, "format", "text", "text, or jsonl: an object a line with time, level, node and text")
 	cmd.Flags().IntVar(&tail, "tail", 0, "only the last lines")
 	return cmd
 }

@@ -62,6 +62,7 @@ func TestWords(t *testing.T) {
 		{"workers", "workers", map[string]string{"GET /api/v1/workers": asJSON(t, client.Page[client.Worker]{Items: []client.Worker{
 			{ID: idA, Host: "host", PID: 42, Status: "ready", Slots: 4, Running: []string{idB}, StartedAt: at(26 * time.Hour)}}})}},
 		{"workers-none", "workers", map[string]string{"GET /api/v1/workers": `{"items":[]}`}},
+		{"logs as objects", "logs " + idA + " --format jsonl", map[string]string{"GET /api/v1/jobs/" + idA + "/logs": "{}\n"}},
 		{"logs", "logs " + idA + " --tail 2", map[string]string{"GET /api/v1/jobs/" + idA + "/logs": "one\ntwo\n"}},
 		{"refused", "submit train", map[string]string{"POST /api/v1/jobs": `422 {"status":422,"code":"unknown_pipeline","detail":"the project sales has no pipeline train; the nearest: trail"}`}},
 		{"unauthorized", "ps", map[string]string{list: `401 {"status":401,"code":"unauthenticated","detail":"this service asks for a key"}`}},

@@ -56,7 +56,7 @@ func (a *app) see(ctx context.Context, c *client.Client, job *client.Job, follow
 		if a.json() {
 			out = a.Streams.Err
 		}
-		err = a.followJob(ctx, c, job.ID, 0, 0, out)
+		err = a.followJob(ctx, c, job.ID, client.FollowOptions{}, out)
 	} else {
 		a.watch(ctx, c, job)
 	}
@@ -138,7 +138,8 @@ func or(first, second string) string {
 
 // followJob prints the log of a job as it grows, attempt after attempt from the given
 // one (0: the last), until the job has ended.
-func (a *app) followJob(ctx context.Context, c *client.Client, id string, attempt, tail int, out io.Writer) error {
+func (a *app) followJob(ctx context.Context, c *client.Client, id string, o client.FollowOptions, out io.Writer) error {
+	attempt, tail := o.Attempt, o.Tail
 	once := attempt > 0
 	for {
 		job, err := c.WaitAttempt(ctx, id, attempt)
@@ -151,7 +152,7 @@ func (a *app) followJob(ctx context.Context, c *client.Client, id string, attemp
 		if job.Attempt == 0 || job.Attempt < attempt && !once {
 			return nil // it ended before this attempt
 		}
-		for chunk, err := range c.FollowLogs(ctx, id, client.FollowOptions{Attempt: attempt, Tail: tail}) {
+		for chunk, err := range c.FollowLogs(ctx, id, client.FollowOptions{Attempt: attempt, Tail: tail, Format: o.Format}) {
 			if err != nil {
 				return err
 			}

@@ -12,10 +12,6 @@ import (
 )
 
 func (a *api) logs(c *call) error {
-	if c.query.text("format") == "jsonl" {
-		return fault.New(fault.NotSupported, "query.format: this version gives text only",
-			fault.Field{Field: "query.format", Message: "this version gives text only"})
-	}
 	l, err := a.service.Log(c.ctx(), c.caller, c.id(), c.query.integer("attempt"))
 	if err != nil {
 		return err
@@ -25,6 +21,9 @@ func (a *api) logs(c *call) error {
 	}
 	if c.query.flag("follow") {
 		return a.followLog(c, l)
+	}
+	if c.query.text("format") == "jsonl" {
+		return asLines(c, l)
 	}
 	c.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	c.w.Header().Set("Cache-Control", "no-store")
@@ -40,6 +39,24 @@ func (a *api) logs(c *call) error {
 		return tailLog(c, f)
 	}
 	return wholeLog(c, l, f)
+}
+
+// asLines answers a log, or its last lines, as objects.
+func asLines(c *call, l *service.Log) error {
+	f, err := l.Open()
+	if err != nil {
+		return err
+	}
+	var from int64
+	if f != nil {
+		defer func() { _ = f.Close() }()
+		if c.query.text("tail") != "" {
+			if from, err = f.Tail(c.query.integer("tail")); err != nil {
+				return err
+			}
+		}
+	}
+	return jsonlLog(c, l, f, from)
 }
 
 // wholeLog answers a log, or ranges of it, as it is in this moment.

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/kedrod/kedrod/internal/joblog"
+	"github.com/kedrod/kedrod/internal/kedro"
 	"github.com/kedrod/kedrod/internal/service"
 )
 
@@ -38,6 +38,11 @@ func (a *api) followLog(c *call, l *service.Log) error {
 	}
 	t := &logText{stream: s, sent: from}
 	defer t.close()
+	if c.query.text("format") == "jsonl" {
+		if t.records, err = seenRecords(l, from); err != nil {
+			return err
+		}
+	}
 	err = l.Follow(ctx, from, t.chunk)
 	switch {
 	case ctx.Err() != nil:
@@ -49,6 +54,19 @@ func (a *api) followLog(c *call, l *service.Log) error {
 		return err
 	}
 	return nil
+}
+
+// seenRecords has seen what lies before an offset.
+func seenRecords(l *service.Log, from int64) (*kedro.LogRecords, error) {
+	if from == 0 {
+		return l.Records(), nil
+	}
+	f, err := l.Open()
+	if err != nil || f == nil {
+		return l.Records(), err
+	}
+	defer func() { _ = f.Close() }()
+	return recordsUpTo(l, f, from)
 }
 
 // tailOffset is where a stream begins that is to show the last lines first.
@@ -86,6 +104,9 @@ type logText struct {
 	rest  []byte // what follows it, kept back
 	timer *time.Timer
 	over  bool
+	// records is there where lines are sent as objects: then none is sent in parts, but
+	// for those longer than lineMax.
+	records *kedro.LogRecords
 }
 
 // chunk takes the next piece of the log.
@@ -111,7 +132,7 @@ func (t *logText) chunk(c joblog.Chunk) error {
 		t.timer.Stop()
 		t.timer = nil
 	}
-	if len(t.rest) > 0 && t.timer == nil {
+	if len(t.rest) > 0 && t.timer == nil && t.records == nil {
 		t.timer = time.AfterFunc(lineTime, t.late)
 	}
 	return nil
@@ -142,7 +163,11 @@ func (t *logText) emit(n int) error {
 
 func (t *logText) put(text []byte, next int64) {
 	t.sent = next
-	t.buf.WriteString("event: log\nid: " + strconv.FormatInt(next, 10) + "\ndata: ")
+	if t.records != nil {
+		t.putLines(text, next)
+		return
+	}
+	t.buf.WriteString("event: log\nid: " + formatSeq(next) + "\ndata: ")
 	// Encode makes U+FFFD of each byte that is not UTF-8, wherever the pieces are cut,
 	// and ends the line.
 	_ = json.NewEncoder(&t.buf).Encode(logData{string(text)}) // cannot fail: text into memory
@@ -156,7 +181,7 @@ func (t *logText) end() error {
 	if err := t.emit(len(t.rest)); err != nil {
 		return err
 	}
-	n := strconv.FormatInt(t.sent, 10)
+	n := formatSeq(t.sent)
 	t.add("end", n+endMark, []byte(`{"bytes":`+n+`}`))
 	return t.send()
 }

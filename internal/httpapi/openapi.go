@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/kedrod/kedrod/client"
 )
 
 // documents are the forms of the OpenAPI document.
@@ -113,6 +115,7 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 		o.Responses[key] = r
 	}
 	if op.id == "get-job-logs" {
+		o.Responses["200"].Content[mediaLines] = &huma.MediaType{Schema: s.of(client.LogLine{})}
 		o.Responses["200"].Content[mediaEvents] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 	return o

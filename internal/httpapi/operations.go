@@ -104,7 +104,7 @@ func runOperations() []operation {
 			query: []param{
 				attemptParam(),
 				{name: "tail", kind: integer, min: 0, max: math.MaxInt32, doc: "Only so many last lines."},
-				{name: "format", kind: word, words: []string{"text", "jsonl"}, doc: "`text`; `jsonl` comes with a later version."},
+				{name: "format", kind: word, words: []string{"text", "jsonl"}, doc: "`text`, or `jsonl`: an object a line, or an event, with `time`, `level`, `node` and `text`."},
 				{name: "follow", kind: flag, doc: "Stream what is written until the attempt ends."},
 				lastQuery,
 			},

@@ -67,7 +67,6 @@ func TestProblems(t *testing.T) {
 		{"POST", "/api/v1/jobs/nothing-here/cancel", "", 404, fault.NotFound, ""},
 		{"GET", "/api/v1/jobs/nothing-here/logs", "", 404, fault.NotFound, ""},
 		{"GET", "/api/v1/jobs/nothing-here/logs?follow=true", "", 404, fault.NotFound, ""},
-		{"GET", "/api/v1/jobs/" + id + "/logs?format=jsonl", "", 422, fault.NotSupported, "query.format"},
 		{"GET", "/api/v1/jobs/" + id + "/logs?tail=-1", "", 422, fault.Invalid, "query.tail"},
 		{"GET", "/api/v1/jobs/" + id + "/logs?attempt=2", "", 404, fault.NotFound, ""},
 		{"GET", "/api/v1/jobs/" + id + "/logs?follow=1&last_event_id=" + secret, "", 422, fault.Invalid, "query.last_event_id"},

@@ -106,6 +106,8 @@ func (c *call) lastSeq() (int64, error) {
 	return readSeq(id, field)
 }
 
+func formatSeq(n int64) string { return strconv.FormatInt(n, 10) }
+
 func readSeq(id, field string) (int64, error) {
 	if id == "" {
 		return 0, nil

@@ -106,7 +106,7 @@ func ParseEvent(line []byte) (e Event, ok bool) {
 	}
 	seconds, fraction := math.Modf(w.Time)
 	return Event{
-		Kind: w.Kind, Time: time.Unix(int64(seconds), int64(fraction*1e9)).UTC().Truncate(time.Microsecond), PID: w.PID,
+		Kind: w.Kind, Time: time.Unix(int64(seconds), int64(math.Round(fraction*1e6))*1000).UTC(), PID: w.PID,
 		Node: w.Node, Dataset: w.Dataset, Text: firstOf(w.Text, w.Message), Level: w.Level, Logger: w.Logger,
 		Bytes: w.Bytes, Value: w.Value, Error: w.Error, Nodes: w.Nodes, Datasets: w.Datasets,
 		SaveVersion: w.SaveVersion, Kedro: w.Kedro, Python: w.Python,

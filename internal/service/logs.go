@@ -7,6 +7,7 @@ import (
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
+	"github.com/kedrod/kedrod/internal/kedro"
 )
 
 // Log is the log of one attempt.
@@ -43,6 +44,12 @@ func (l *Log) Open() (*joblog.Log, error) {
 		return nil, nil
 	}
 	return f, err
+}
+
+// Records tells of the log's lines what the run's log records know; it begins at the
+// first line. Of a job that has had no attempt yet it is of the first.
+func (l *Log) Records() *kedro.LogRecords {
+	return kedro.NewLogRecords(l.s.o.Runs.Attempt(l.id, max(l.Attempt, 1)).Events())
 }
 
 // Follow hands on every byte from an offset on, once and in order, until the attempt

@@ -64,7 +64,7 @@ func TestOneLongLine(t *testing.T) {
 
 	before := memory()
 	most := peak()
-	for _, query := range []string{"", "?tail=1", "?follow=true"} {
+	for _, query := range []string{"", "?tail=1", "?follow=true", "?format=jsonl", "?format=jsonl&follow=true", "?format=jsonl&tail=1"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/jobs/"+ref.JobID+"/logs"+query, nil)
 		require.NoError(t, err)
 		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
