@@ -55,6 +55,7 @@ func TestKeysThatAreRefused(t *testing.T) {
 		`{"name": "", "role": "admin"}`: "name",
 		`{"name": "` + strings.Repeat("x", 101) + `", "role": "admin"}`:                          "name",
 		`{"name": "a\nb", "role": "admin"}`:                                                      "name",
+		`{"name": "local:ann", "role": "admin"}`:                                                 "name",
 		`{"name": " a", "role": "admin"}`:                                                        "name",
 		`{"name": "a", "role": "root"}`:                                                          "role",
 		`{"name": "a", "role": 1}`:                                                               "role",

@@ -72,6 +72,8 @@ func (s *Service) checkKey(c Caller, n *NewKey, now time.Time) error {
 		f.add("name", fmt.Sprintf("at most %d bytes", maxKeyName))
 	case !utf8.ValidString(n.Name) || strings.ContainsFunc(n.Name, bad) || strings.TrimSpace(n.Name) != n.Name:
 		f.add("name", "printable characters only, and no blank at either end")
+	case n.Name == "local" || strings.HasPrefix(n.Name, "local:"):
+		f.add("name", "must not be local or begin with local:, which in the audit is the command line on the store itself")
 	}
 	if !slices.Contains(auth.Roles(), auth.Role(n.Role)) {
 		f.add("role", "one of viewer, runner, admin")
