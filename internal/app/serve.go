@@ -25,6 +25,7 @@ import (
 	"github.com/kedrod/kedrod/internal/httpapi"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
+	"github.com/kedrod/kedrod/internal/metrics"
 	"github.com/kedrod/kedrod/internal/retention"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
@@ -45,7 +46,11 @@ type Process struct {
 // Serve runs the API and a worker over SQLite until a signal comes or ctx ends. It
 // returns nil after an orderly stop. Errors at the start say what to do.
 func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
-	log := newLogger(p.Err, cfg.Log)
+	log, closeLog, err := openLog(p.Err, cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
 	folder, err := openFolder(ctx, cfg.DataDir)
 	if err != nil {
 		return err
@@ -87,8 +92,10 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	}
 	runs := rundir.New(filepath.Join(cfg.DataDir, "runs"))
 	watcher := joblog.NewWatcher(joblog.Options{Log: log})
+	figures := newMetrics(p.Version, cfg.DataDir, db)
+	counting := &counted{Store: db, m: figures}
 	w := worker.New(worker.Options{
-		Self: self, Store: db, Starter: exec, Projects: projects.forWorker(), Runs: runs,
+		Self: self, Store: counting, Starter: exec, Projects: projects.forWorker(), Runs: runs,
 		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout,
 		Watcher: watcher, LogSize: cfg.Retention.LogSize, Log: log,
 	})
@@ -101,7 +108,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 		return err
 	}
 	svc := service.New(service.Options{
-		Store: db, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
+		Store: counting, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
 		Worker: !cfg.NoWorker, Watcher: watcher, Now: time.Now, Log: log,
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
@@ -114,7 +121,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 			Jobs: cfg.Retention.Jobs, JobsCount: cfg.Retention.JobsCount, Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal,
 		},
 	})
-	s := &server{keeper: keeper, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
+	s := &server{metrics: figures, keeper: keeper, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
 }
 
@@ -183,6 +190,7 @@ type server struct {
 	listener net.Listener
 	service  *service.Service
 	keeper   *retention.Keeper
+	metrics  *metrics.Metrics
 }
 
 // run serves until told to stop: the worker drains first, while clients can still
@@ -193,7 +201,7 @@ func (s *server) run(ctx context.Context) error {
 	web := &http.Server{
 		Handler: httpapi.New(httpapi.Options{
 			Service: s.service, Version: s.process.Version, IgnoreUnknownFields: s.cfg.UnknownFields == config.Ignore,
-			Log: s.log, Done: streams.Done(), AllowedHosts: allowedHosts(s.cfg.Listen),
+			Log: s.log, Done: streams.Done(), Metrics: s.metrics.Handler(), MetricsPublic: s.cfg.MetricsPublic, AllowedHosts: allowedHosts(s.cfg.Listen),
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -23,6 +23,7 @@ type Config struct {
 	NoWorker       bool // run no jobs here
 	Projects       []Project
 	Retention      Retention
+	MetricsPublic  bool // GET /metrics needs no key
 	Log            Log
 
 	values []Value
@@ -76,10 +77,14 @@ type Retention struct {
 	LogSize   int64         // bytes of one run's log
 }
 
-// Log is how kedrod writes its own log, on standard error.
+// Log is how kedrod writes its own log, on standard error or in a file.
 type Log struct {
-	Level  slog.Level
-	Format string // "auto" (text on a terminal, else JSON), "text" or "json"
+	File     string        // absolute; "": standard error
+	MaxSize  int64         // bytes at which the file is put aside
+	MaxAge   time.Duration // of files put aside, whole days; 0: for ever
+	MaxFiles int           // put aside; 0: all
+	Level    slog.Level
+	Format   string // "auto" (text on a terminal, else JSON), "text" or "json"
 }
 
 // Warning is something in the settings that has no effect and was likely meant to.

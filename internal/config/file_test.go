@@ -42,7 +42,6 @@ func TestFileRefusals(t *testing.T) {
 		{"worker_labels: {gpu: a}", "worker_labels", "k.yaml:1: worker_labels is not supported in this version; remove it"},
 		{"lease: 60s", "lease", "k.yaml:1: lease is not supported in this version; remove it"},
 		{"cors_origin: x", "cors_origin", "k.yaml:1: cors_origin is not supported in this version; remove it"},
-		{"log: {file: /x}", "log.file", "k.yaml:1: log.file is not supported in this version; remove it"},
 		{"- a", "", "k.yaml must hold settings, one KEY: VALUE a line"},
 		{"a: [", "", "k.yaml is no YAML: line 1: did not find expected node content"},
 	}

@@ -153,6 +153,17 @@ func (l *loader) config() (Config, error) {
 	c.Retention.Logs, _ = ParseDuration(l.text("retention.logs"))
 	c.Retention.LogsTotal, _ = ParseSize(l.text("retention.logs_total"))
 	c.Retention.LogSize, _ = ParseSize(l.text("retention.log_size"))
+	c.MetricsPublic, _ = parseBool(l.text("metrics_public"))
+	if c.Log.File = l.text("log.file"); c.Log.File != "" {
+		base := l.cwd
+		if strings.HasPrefix(l.values["log.file"].source, "file ") {
+			base = filepath.Dir(l.path)
+		}
+		c.Log.File = l.absolute(c.Log.File, base)
+	}
+	c.Log.MaxSize, _ = ParseSize(l.text("log.max_size"))
+	c.Log.MaxAge, _ = ParseDuration(l.text("log.max_age"))
+	c.Log.MaxFiles, _ = strconv.Atoi(l.text("log.max_files"))
 	c.Log.Level, _ = parseLevel(l.text("log.level"))
 	c.Log.Format = l.text("log.format")
 	if c.DataDir == "" {

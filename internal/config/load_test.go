@@ -65,7 +65,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, StopGrace{5 * time.Second, 3 * time.Second}, c.StopGrace)
 	require.Equal(t, 20*time.Second, c.DrainTimeout)
 	require.Equal(t, Refuse, c.UnknownFields)
-	require.Equal(t, Log{slog.LevelInfo, "auto"}, c.Log)
+	require.Equal(t, Log{MaxSize: 100e6, MaxFiles: 10, Level: slog.LevelInfo, Format: "auto"}, c.Log)
 	require.Equal(t, []Project{{Path: w.cwd, Implied: true, RunEnv: Inherit}}, c.Projects)
 
 	w.environ = append(w.environ, "XDG_STATE_HOME=/state")
@@ -107,7 +107,8 @@ insecure_no_auth: true
 rate_limit: {per_second: 2.5, burst: 7}
 no_worker: yes
 retention: {jobs: 90d, jobs_count: 1000, logs: 30d, logs_total: 20GB, log_size: 60MB}
-log: {level: debug, format: json}
+metrics_public: true
+log: {file: logs/k.log, max_size: 20MB, max_age: 30d, max_files: 5, level: debug, format: json}
 # what holds anyway may be said
 lease: 15s
 worker_labels: {}
@@ -134,7 +135,7 @@ projects:
 	c.values = nil
 	require.Equal(t, Config{File: filepath.Join(w.cwd, "kedrod.yaml"), Listen: "[::1]:9000", DataDir: filepath.Join(w.cwd, "data"), Concurrency: 3,
 		StopGrace: StopGrace{time.Minute, 500 * time.Millisecond}, DrainTimeout: 90 * time.Minute, UnknownFields: Ignore, InsecureNoAuth: true,
-		RateLimit: RateLimit{2.5, 7}, NoWorker: true, Retention: Retention{90 * 24 * time.Hour, 1000, 30 * 24 * time.Hour, 20e9, 60e6}, Log: Log{slog.LevelDebug, "json"}, Projects: []Project{
+		RateLimit: RateLimit{2.5, 7}, NoWorker: true, Retention: Retention{90 * 24 * time.Hour, 1000, 30 * 24 * time.Hour, 20e9, 60e6}, MetricsPublic: true, Log: Log{filepath.Join(w.cwd, "logs", "k.log"), 20e6, 30 * 24 * time.Hour, 5, slog.LevelDebug, "json"}, Projects: []Project{
 			{Name: "sales", Path: filepath.Join(w.cwd, "sales"), Python: filepath.Join(w.cwd, ".venv/bin/python"), RunEnv: Strict,
 				PassEnv: []string{"AWS_PROFILE", "B"}, Env: map[string]string{"KEDRO_ENV": "prod", "DEBUG": "1", "TOKEN": "s3cret"},
 				Timeout: 48 * time.Hour, DynamicRegistry: true},
@@ -258,8 +259,8 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 
 func TestLaterSettingsAreRefusedByName(t *testing.T) {
 	values := map[string]string{"database_url": "postgres://u:hunter2@h/d", "worker_labels": "gpu=a", "lease": "30s",
-		"log.file": "/var/log/x", "projects.warm": "auto", "cors_origin": "*",
-		"metrics_public": "true", "webhook_allow_private": "true", "celery_broker": "redis://h", "celery_backend": "redis://h"}
+		"projects.warm": "auto", "cors_origin": "*",
+		"webhook_allow_private": "true", "celery_broker": "redis://h", "celery_backend": "redis://h"}
 	for _, s := range settings() {
 		if !s.later {
 			continue

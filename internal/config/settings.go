@@ -48,16 +48,19 @@ func settings() []setting {
 		{key: "retention.logs", flag: "retention-logs", usage: "how long logs and run folders are kept after a job's end, such as 30d (0: as long as the job)", fallback: "0", check: isDuration},
 		{key: "retention.logs_total", flag: "retention-logs-total", usage: "how much all logs and run folders may take, such as 20GB (0B: no bound)", fallback: "0B", check: isSize},
 		{key: "retention.log_size", flag: "retention-log-size", usage: "how much of one run's log is kept (0B: all of it)", fallback: "50MB", check: isLogSize},
+		{key: "metrics_public", flag: "metrics-public", usage: "GET /metrics needs no key", fallback: "false", boolean: true, check: isBool},
+		{key: "log.file", flag: "log-file", usage: "file for kedrod's own log in place of standard error", check: isText},
+		{key: "log.max_size", flag: "log-max-size", usage: "at which size the log file is put aside and begun anew", fallback: "100MB", check: isLogFileSize},
+		{key: "log.max_age", flag: "log-max-age", usage: "how long log files put aside are kept, in whole days (0: for ever)", fallback: "0", check: isDays},
+		{key: "log.max_files", flag: "log-max-files", usage: "how many log files put aside are kept (0: all)", fallback: "10", check: isNumber},
 		{key: "log.level", flag: "log-level", usage: "debug, info, warn or error", fallback: "info", check: isLevel},
 		{key: "log.format", flag: "log-format", usage: "auto (text on a terminal, else JSON), text or json", fallback: "auto", check: oneOf("auto", "text", "json")},
 
 		{key: "database_url", flag: "database-url", later: true, secret: true, check: isText},
 		{key: "worker_labels", flag: "worker-labels", later: true, check: isText},
 		{key: "lease", flag: "lease", later: true, fallback: "15s", check: isDuration},
-		{key: "log.file", flag: "log-file", later: true, check: isText},
 		{key: "projects.warm", flag: "warm", later: true, fallback: "off", check: oneOf("auto", "on", "off")},
 		{key: "cors_origin", flag: "cors-origin", later: true, check: isText},
-		{key: "metrics_public", flag: "metrics-public", later: true, fallback: "false", boolean: true, check: isBool},
 		{key: "webhook_allow_private", flag: "webhook-allow-private", later: true, fallback: "false", boolean: true, check: isBool},
 		{key: "celery_broker", flag: "celery-broker", later: true, secret: true, check: isText},
 		{key: "celery_backend", flag: "celery-backend", later: true, secret: true, check: isText},
@@ -154,6 +157,25 @@ func isLogSize(text string) error {
 		return err
 	} else if n != 0 && n < 1<<20 {
 		return fmt.Errorf("must be 1MiB or more, or 0B for no bound")
+	}
+	return nil
+}
+
+// isLogFileSize: the library counts whole megabytes.
+func isLogFileSize(text string) error {
+	if n, err := ParseSize(text); err != nil {
+		return err
+	} else if n < 1<<20 {
+		return fmt.Errorf("must be 1MiB or more")
+	}
+	return nil
+}
+
+func isDays(text string) error {
+	if d, err := ParseDuration(text); err != nil {
+		return err
+	} else if d%(24*time.Hour) != 0 {
+		return fmt.Errorf("must be whole days, such as 30d")
 	}
 	return nil
 }

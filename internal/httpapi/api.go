@@ -41,6 +41,10 @@ type Options struct {
 	// Authenticate says who calls, or refuses with a fault; nil: the service does, by
 	// its keys. Operations that need no key never ask it.
 	Authenticate func(*http.Request) (service.Caller, error)
+	// Metrics answers GET /metrics; nil: there is no such thing. It needs the right to
+	// read, and a key that is not limited to projects, unless MetricsPublic.
+	Metrics       http.Handler
+	MetricsPublic bool
 	// Done ends streams and waits when it is closed, as it must be when the server
 	// stops; nil: they end with their clients only.
 	Done <-chan struct{}

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/service"
 )
 
 // docsui holds swagger-ui-dist 5.35.0 as npm has it, less what a page of ours does
@@ -32,6 +33,15 @@ func (a *api) outside() {
 	a.page("GET /openapi-3.0.json", func(a *api, c *call) error {
 		return a.document(c, "application/json", func(d documents) []byte { return d.json30 })
 	})
+	if a.o.Metrics != nil {
+		a.mux.Handle("GET /metrics", a.handle(operation{
+			method: http.MethodGet, path: "/metrics", id: "get-metrics", public: a.o.MetricsPublic, right: service.Read, whole: true,
+			serve: func(a *api, c *call) error {
+				a.o.Metrics.ServeHTTP(c.w, c.r)
+				return nil
+			},
+		}))
+	}
 	a.page("GET /docs", func(_ *api, c *call) error { return docsFile(c, "index.html", "text/html; charset=utf-8") })
 	a.page("GET /docs/{file}", func(_ *api, c *call) error {
 		name := c.r.PathValue("file")

@@ -4,8 +4,8 @@ package service
 
 import "golang.org/x/sys/unix"
 
-// freeBytes is what an ordinary user can still write on the disk of a folder.
-func freeBytes(dir string) (uint64, error) {
+// FreeBytes is what an ordinary user can still write on the disk of a folder.
+func FreeBytes(dir string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err

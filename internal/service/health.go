@@ -100,7 +100,7 @@ func (s *Service) checkWorkers(ctx context.Context) HealthCheck {
 }
 
 func (s *Service) checkDisk() HealthCheck {
-	free, err := freeBytes(s.o.DataDir)
+	free, err := FreeBytes(s.o.DataDir)
 	switch {
 	case err != nil:
 		return HealthCheck{Degraded, "The data folder's disk can't be read."}

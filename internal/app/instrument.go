@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/metrics"
+	"github.com/kedrod/kedrod/internal/service"
+	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/sqlite"
+)
+
+// counted is the store as worker and service use it, with what happens counted.
+type counted struct {
+	*sqlite.Store
+	m *metrics.Metrics
+}
+
+func (c *counted) wrote(what string, begun time.Time, err error) {
+	c.m.Wrote(what, time.Since(begun), err != nil)
+}
+
+// Submit counts what was accepted.
+func (c *counted) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (job.Job, bool, error) {
+	begun := time.Now()
+	stored, existed, err := c.Store.Submit(ctx, j, idem)
+	c.wrote("submit", begun, err)
+	if err == nil && !existed {
+		c.m.Submitted()
+	}
+	return stored, existed, err
+}
+
+// Claim counts how long jobs waited.
+func (c *counted) Claim(ctx context.Context, q store.Claim) ([]job.Job, error) {
+	begun := time.Now()
+	jobs, err := c.Store.Claim(ctx, q)
+	if len(jobs) > 0 || err != nil {
+		c.wrote("claim", begun, err)
+	}
+	for i := range jobs {
+		since := jobs[i].ReadyAt()
+		if since.Before(jobs[i].CreatedAt) {
+			since = jobs[i].CreatedAt
+		}
+		c.m.Claimed(time.Since(since))
+	}
+	return jobs, err
+}
+
+// Report counts outcomes.
+func (c *counted) Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error) {
+	begun := time.Now()
+	j, err := c.Store.Report(ctx, ref, o, last)
+	c.wrote("report", begun, err)
+	if err == nil {
+		c.m.Ended(&o)
+	}
+	return j, err
+}
+
+// newMetrics makes the metrics of a process that serves a data folder.
+func newMetrics(version, dir string, db *sqlite.Store) *metrics.Metrics {
+	return metrics.New(metrics.Options{Version: version, Look: func(ctx context.Context) (s metrics.State, err error) {
+		if s.Pending, s.Running, err = db.Count(ctx); err != nil {
+			return s, err
+		}
+		if s.OldestEligible, err = db.OldestEligible(ctx); err != nil {
+			return s, err
+		}
+		workers, err := db.Workers(ctx, time.Now())
+		if err != nil {
+			return s, err
+		}
+		for i := range workers {
+			if workers[i].State == store.WorkerReady {
+				s.Workers, s.Slots = s.Workers+1, s.Slots+workers[i].Slots
+			}
+		}
+		if s.DiskFree, err = service.FreeBytes(dir); err != nil {
+			return s, err
+		}
+		s.Store, s.WAL = size(filepath.Join(dir, "jobs.db")), size(filepath.Join(dir, "jobs.db-wal"))
+		return s, nil
+	}})
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
