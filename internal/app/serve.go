@@ -201,7 +201,7 @@ func (s *server) run(ctx context.Context) error {
 	web := &http.Server{
 		Handler: httpapi.New(httpapi.Options{
 			Service: s.service, Version: s.process.Version, IgnoreUnknownFields: s.cfg.UnknownFields == config.Ignore,
-			Log: s.log, Done: streams.Done(), Metrics: s.metrics.Handler(), MetricsPublic: s.cfg.MetricsPublic, AllowedHosts: allowedHosts(s.cfg.Listen),
+			Log: s.log, Done: streams.Done(), Metrics: s.metrics.Handler(), MetricsPublic: s.cfg.MetricsPublic, AllowedHosts: allowedHosts(s.cfg.Listen), Origins: s.cfg.CORSOrigins,
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

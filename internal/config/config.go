@@ -20,7 +20,8 @@ type Config struct {
 	InsecureNoAuth bool   // an address that others reach may be served without authentication
 	Exposed        bool   // others can reach Listen, and InsecureNoAuth does not say that this is meant
 	RateLimit      RateLimit
-	NoWorker       bool // run no jobs here
+	CORSOrigins    []string // whose pages may call from browsers
+	NoWorker       bool     // run no jobs here
 	Projects       []Project
 	Retention      Retention
 	MetricsPublic  bool // GET /metrics needs no key

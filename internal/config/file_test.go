@@ -41,7 +41,7 @@ func TestFileRefusals(t *testing.T) {
 		{"database_url_file: /x", "database_url_file", "k.yaml:1: database_url_file is not supported in this version; remove it"},
 		{"worker_labels: {gpu: a}", "worker_labels", "k.yaml:1: worker_labels is not supported in this version; remove it"},
 		{"lease: 60s", "lease", "k.yaml:1: lease is not supported in this version; remove it"},
-		{"cors_origin: x", "cors_origin", "k.yaml:1: cors_origin is not supported in this version; remove it"},
+		{"cors_origin: [\"https://a.example\", \"*\"]", "cors_origin", "k.yaml:1: cors_origin must name origins: with * a page of any site could call"},
 		{"- a", "", "k.yaml must hold settings, one KEY: VALUE a line"},
 		{"a: [", "", "k.yaml is no YAML: line 1: did not find expected node content"},
 	}

@@ -8,6 +8,7 @@ import (
 type text struct {
 	value string
 	kind  string
+	list  bool // each time adds to it
 }
 
 // String gives the text.
@@ -15,6 +16,9 @@ func (t *text) String() string { return t.value }
 
 // Set takes any text.
 func (t *text) Set(s string) error {
+	if t.list && t.value != "" {
+		s = t.value + "," + s
+	}
 	t.value = s
 	return nil
 }
@@ -45,7 +49,7 @@ func AddFlags(flags *pflag.FlagSet) {
 		if s.boolean {
 			kind = "bool"
 		}
-		flag := flags.VarPF(&text{kind: kind}, s.flag, "", usage)
+		flag := flags.VarPF(&text{kind: kind, list: s.list}, s.flag, "", usage)
 		if s.boolean {
 			flag.NoOptDefVal = "true"
 		}

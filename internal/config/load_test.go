@@ -259,7 +259,7 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 
 func TestLaterSettingsAreRefusedByName(t *testing.T) {
 	values := map[string]string{"database_url": "postgres://u:hunter2@h/d", "worker_labels": "gpu=a", "lease": "30s",
-		"projects.warm": "auto", "cors_origin": "*",
+		"projects.warm":         "auto",
 		"webhook_allow_private": "true", "celery_broker": "redis://h", "celery_backend": "redis://h"}
 	for _, s := range settings() {
 		if !s.later {

@@ -19,6 +19,7 @@ type setting struct {
 	usage    string
 	fallback string             // the default as text; "" none
 	boolean  bool               // the flag needs no value
+	list     bool               // several values; as text, with commas
 	secret   bool               // has a _FILE form, is never printed
 	check    func(string) error // what is wrong with a text, as a sentence's end
 	later    bool               // of a later version: refused unless it is the default
@@ -42,6 +43,7 @@ func settings() []setting {
 		{key: "insecure_no_auth", flag: "insecure-no-auth", usage: "serve an address that others can reach without authentication", fallback: "false", boolean: true, check: isBool},
 		{key: "rate_limit.per_second", flag: "rate-limit", usage: "how many calls a second each key may make; 0: any number", fallback: "200", check: isRate},
 		{key: "rate_limit.burst", flag: "rate-limit-burst", usage: "how many calls a key may make at once", fallback: "400", check: isBurst},
+		{key: "cors_origin", flag: "cors-origin", usage: "origin whose pages may call from browsers, such as https://board.example; may be given several times", list: true, check: areOrigins},
 		{key: "no_worker", flag: "no-worker", usage: "run no jobs here", fallback: "false", boolean: true, check: isBool},
 		{key: "retention.jobs", flag: "retention-jobs", usage: "how long jobs are kept after their end, such as 90d (0: for ever)", fallback: "0", check: isDuration},
 		{key: "retention.jobs_count", flag: "retention-jobs-count", usage: "how many jobs are kept, the newest (0: all)", fallback: "0", check: isNumber},
@@ -60,7 +62,6 @@ func settings() []setting {
 		{key: "worker_labels", flag: "worker-labels", later: true, check: isText},
 		{key: "lease", flag: "lease", later: true, fallback: "15s", check: isDuration},
 		{key: "projects.warm", flag: "warm", later: true, fallback: "off", check: oneOf("auto", "on", "off")},
-		{key: "cors_origin", flag: "cors-origin", later: true, check: isText},
 		{key: "webhook_allow_private", flag: "webhook-allow-private", later: true, fallback: "false", boolean: true, check: isBool},
 		{key: "celery_broker", flag: "celery-broker", later: true, secret: true, check: isText},
 		{key: "celery_backend", flag: "celery-backend", later: true, secret: true, check: isText},

@@ -45,6 +45,8 @@ type Options struct {
 	// read, and a key that is not limited to projects, unless MetricsPublic.
 	Metrics       http.Handler
 	MetricsPublic bool
+	// Origins, as https://board.example, are those whose pages may call from browsers.
+	Origins []string
 	// Done ends streams and waits when it is closed, as it must be when the server
 	// stops; nil: they end with their clients only.
 	Done <-chan struct{}
@@ -89,6 +91,11 @@ func New(o Options) http.Handler {
 			<-o.Done
 			stop()
 		}()
+	}
+	for _, origin := range o.Origins {
+		if err := a.origins.AddTrustedOrigin(origin); err != nil { // the settings are checked before
+			o.Log.Error("an origin is not understood, and may not call", "origin", origin, "error", err)
+		}
 	}
 	for _, op := range operations() {
 		a.mux.Handle(op.method+" "+op.path, a.handle(op))

@@ -30,6 +30,9 @@ func (a *api) around(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		defer a.note(w, r, id, begun)
 		defer a.recover(w, r, id)
+		if a.cors(w, r) {
+			return
+		}
 		if err := a.admit(r); err != nil {
 			writeProblem(w, err)
 			return
