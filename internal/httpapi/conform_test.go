@@ -49,7 +49,7 @@ func operationOf(method, path string) *huma.Operation {
 	}
 	var found *huma.Operation
 	for pattern, item := range document.Paths {
-		op := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete}[method]
+		op := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete}[method]
 		if op != nil && matchesPath(pattern, path) && (found == nil || !strings.Contains(pattern, "{")) {
 			found = op
 		}
@@ -130,6 +130,8 @@ func TestOperations(t *testing.T) {
 		"GET /api/v1/jobs":               "list-jobs",
 		"GET /api/v1/jobs/{id}":          "get-job",
 		"POST /api/v1/jobs/{id}/cancel":  "cancel-job",
+		"POST /api/v1/jobs/batch":        "submit-jobs",
+		"DELETE /api/v1/jobs/{id}":       "delete-job",
 		"POST /api/v1/jobs/{id}/retry":   "retry-job",
 		"GET /api/v1/jobs/{id}/logs":     "get-job-logs",
 		"GET /api/v1/jobs/{id}/events":   "follow-job-events",

@@ -80,10 +80,10 @@ func TestProblems(t *testing.T) {
 		{"POST", "/api/v1/pipelines/refresh?project=" + secret, "", 422, fault.UnknownProject, "query.project"},
 		{"GET", "/api/v1/" + secret, "", 404, fault.NotFound, ""},
 		{"GET", "/metrics", "", 404, fault.NotFound, ""},
-		{"POST", "/api/v1/jobs/batch", "{}", 405, fault.MethodNotAllowed, ""}, // the path of a job named batch
+		{"POST", "/api/v1/jobs/other", "{}", 405, fault.MethodNotAllowed, ""},
 		{"POST", "/api/v1/schedules", "{}", 404, fault.NotFound, ""},
 		{"PATCH", "/api/v1/jobs/" + id, "{}", 405, fault.MethodNotAllowed, ""},
-		{"DELETE", "/api/v1/jobs/" + id, "", 405, fault.MethodNotAllowed, ""},
+		{"PUT", "/api/v1/jobs/" + id, "", 405, fault.MethodNotAllowed, ""},
 		{"PUT", "/api/v1/pipelines/refresh", "", 405, fault.MethodNotAllowed, ""},
 		{"GET", "/docs/nothing.js", "", 404, fault.NotFound, ""},
 	} {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/kedrod/kedrod/client"
@@ -11,6 +12,21 @@ import (
 func queueOperations() []operation {
 	location := header{"Location", "Path of the job."}
 	return []operation{
+		{
+			method: http.MethodPost, path: "/api/v1/jobs/batch", id: "submit-jobs", tag: "jobs", summary: "Submit several jobs, all or none", right: service.Run,
+			doc:      fmt.Sprintf("Up to %d. A refusal names the first item that is refused, as `items[3].priority`, and nothing is accepted.", service.MaxBatch),
+			body:     client.Batch{},
+			answers:  []answer{{status: http.StatusCreated, doc: "The jobs, in the order of the items.", body: client.Submitted{}}},
+			refusals: []int{http.StatusRequestEntityTooLarge},
+			serve:    (*api).submitAll,
+		},
+		{
+			method: http.MethodDelete, path: "/api/v1/jobs/{id}", id: "delete-job", tag: "jobs", summary: "Delete a job that ended", right: service.Admin,
+			doc:      "With its attempts, nodes, events, log and run folders. What the run saved by its catalog stays.",
+			answers:  []answer{{status: http.StatusNoContent, doc: "It is gone."}},
+			refusals: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge},
+			serve:    (*api).remove,
+		},
 		{
 			method: http.MethodPost, path: "/api/v1/jobs/{id}/retry", id: "retry-job", tag: "jobs", summary: "Submit a job that ended once more", right: service.Run,
 			doc: "A new job with the fields of the old one, and those of the body over them; `run_at` and `expires_at` are not taken over. " +

@@ -34,6 +34,8 @@ func probes() map[string]probe {
 		"list-jobs":         {path: "/api/v1/jobs?project={project}", outside: 200},
 		"get-job":           {path: "/api/v1/jobs/{id}", outside: 404},
 		"cancel-job":        {path: "/api/v1/jobs/{id}/cancel", outside: 404},
+		"submit-jobs":       {path: "/api/v1/jobs/batch", body: `{"items": [{"pipeline_name": "train", "project": "{project}"}]}`, outside: 422},
+		"delete-job":        {path: "/api/v1/jobs/{ended}", outside: 404},
 		"retry-job":         {path: "/api/v1/jobs/{ended}/retry", outside: 404},
 		"get-job-logs":      {path: "/api/v1/jobs/{id}/logs", outside: 404},
 		"follow-job-events": {path: "/api/v1/jobs/{id}/events", outside: 404, stream: true},
@@ -225,7 +227,7 @@ func requireAllowed(t *testing.T, may bool, a reply, format string, args ...any)
 // TestHiddenIsLikeAbsent: nothing tells a job of another project from none.
 func TestHiddenIsLikeAbsent(t *testing.T) {
 	g := newGuarded(t)
-	_, key := g.key("k", "runner", nil, "sales")
+	_, key := g.key("k", "admin", nil, "sales")
 	const none = "00000000-0000-7000-8000-000000000000"
 	for _, rule := range httpapi.Rules() {
 		p := probes()[rule.ID]

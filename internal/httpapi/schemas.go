@@ -115,6 +115,8 @@ func (s *schemas) mendSubmission() {
 	sub := s.registry.Map()["Submission"]
 	sub.Properties["pipeline_name"].Nullable = false
 	sub.Required = []string{"pipeline_name"}
+	batch := s.registry.Map()["Batch"].Properties["items"]
+	batch.MinItems, batch.MaxItems = new(1), new(service.MaxBatch)
 	retry := s.registry.Map()["Retry"]
 	retry.Required = nil
 	retry.Properties["from"].Enum = []any{"start"}
@@ -152,7 +154,7 @@ func (s *schemas) mendFields(of string) {
 // isRequest tells bodies that clients send: unknown fields are refused in them, and
 // null is the same as leaving a field out.
 func isRequest(schema string) bool {
-	return schema == "Submission" || schema == "Retry" || schema == "NewKey"
+	return schema == "Submission" || schema == "Retry" || schema == "Batch" || schema == "NewKey"
 }
 
 func (s *schemas) mendNewKey() {

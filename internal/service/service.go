@@ -19,6 +19,8 @@ import (
 // Store is what the service needs of the store.
 type Store interface {
 	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
+	SubmitAll(ctx context.Context, jobs []job.Job) error
+	DeleteEnded(ctx context.Context, ids []string) (int, error)
 	Repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error)
 	Get(ctx context.Context, id string) (job.Job, error)
 	List(ctx context.Context, f store.Filter) (store.Page, error)

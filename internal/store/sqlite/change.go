@@ -21,16 +21,11 @@ const (
 // Submit writes a new job. With an idempotency key that is known, the first job is
 // answered and existed is true, or a Conflict when the request was another one.
 func (s *Store) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error) {
-	fixed, err := fixedArgs(&j)
-	if err != nil {
-		return j, false, err
-	}
 	now := s.timestamp()
-	changing, err := changingArgs(&j, now)
+	args, err := insertArgs(&j, now)
 	if err != nil {
 		return j, false, err
 	}
-	args := append(append(fixed, changing...), nil, nil)
 	stored = j
 	audit := store.AuditOf(ctx)
 	err = s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
@@ -46,19 +41,34 @@ func (s *Store) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) 
 			}
 			args[len(args)-2], args[len(args)-1] = idem.Key, idem.Hash
 		}
-		if err := t.exec(ctx, insertJob, args...); err != nil {
-			return err
-		}
-		if err := t.addLabels(ctx, &j); err != nil {
-			return err
-		}
-		t.publish(queueTopic)
-		return t.addEvents(ctx, job.Changes(nil, &j, now))
+		return t.insert(ctx, &j, args, now)
 	})
 	if err != nil {
 		return job.Job{}, false, fmt.Errorf("submit: %w", err)
 	}
 	return stored, existed, nil
+}
+
+// insertArgs are those of insertJob; the two last ones are of its idempotency key.
+func insertArgs(j *job.Job, now time.Time) ([]any, error) {
+	fixed, err := fixedArgs(j)
+	if err != nil {
+		return nil, err
+	}
+	changing, err := changingArgs(j, now)
+	return append(append(fixed, changing...), nil, nil), err
+}
+
+// insert writes a new job and all that belongs to it.
+func (t *tx) insert(ctx context.Context, j *job.Job, args []any, now time.Time) error {
+	if err := t.exec(ctx, insertJob, args...); err != nil {
+		return err
+	}
+	if err := t.addLabels(ctx, j); err != nil {
+		return err
+	}
+	t.publish(queueTopic)
+	return t.addEvents(ctx, job.Changes(nil, j, now))
 }
 
 func (t *tx) repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error) {

@@ -79,7 +79,12 @@ func (s *Store) importBatch(ctx context.Context, batch []oldJob, o ImportOptions
 				return err
 			}
 			j, unfinished := batch[i].job(o, s.timestamp())
-			if err := t.insert(ctx, &j, s.timestamp()); err != nil {
+			at := s.timestamp()
+			args, err := insertArgs(&j, at)
+			if err != nil {
+				return err
+			}
+			if err := t.insert(ctx, &j, args, at); err != nil {
 				return err
 			}
 			now.New++
@@ -92,23 +97,6 @@ func (s *Store) importBatch(ctx context.Context, batch []oldJob, o ImportOptions
 	done.New, done.Known = done.New+now.New, done.Known+now.Known
 	done.Unfinished, done.Skipped = done.Unfinished+now.Unfinished, done.Skipped+now.Skipped
 	return err
-}
-
-// insert writes a job as it is, with the events of its state.
-func (t *tx) insert(ctx context.Context, j *job.Job, now time.Time) error {
-	fixed, err := fixedArgs(j)
-	if err != nil {
-		return err
-	}
-	changing, err := changingArgs(j, now)
-	if err != nil {
-		return err
-	}
-	if err := t.exec(ctx, insertJob, append(append(fixed, changing...), nil, nil)...); err != nil {
-		return err
-	}
-	t.publish(queueTopic)
-	return t.addEvents(ctx, job.Changes(nil, j, now))
 }
 
 // oldJob is a row there. Any column may be null and of any type: SQLite holds nobody

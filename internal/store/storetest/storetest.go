@@ -19,6 +19,7 @@ import (
 // Store is all that a store does.
 type Store interface {
 	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
+	SubmitAll(ctx context.Context, jobs []job.Job) error
 	Repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error)
 	Get(ctx context.Context, id string) (job.Job, error)
 	List(ctx context.Context, f store.Filter) (store.Page, error)
@@ -124,6 +125,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"events are in order and end":                           (*suite).events,
 		"workers are listed with their jobs":                    (*suite).workers,
 		"one caller's error is never another's":                 (*suite).neighbours,
+		"a batch is there whole or not at all":                  (*suite).batch,
 		"who subscribed is woken after the commit":              (*suite).wakes,
 		"an ended context is an error, not a lost write":        (*suite).contexts,
 		"random events leave the store where the domain stands": (*suite).shadow,

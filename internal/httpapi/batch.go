@@ -1,0 +1,92 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/service"
+)
+
+func (a *api) submitAll(c *call) error {
+	if len(c.r.Header.Values("Idempotency-Key")) > 0 {
+		return fault.New(fault.NotSupported, "Idempotency-Key: a batch does not take one: leave it out",
+			fault.Field{Field: "Idempotency-Key", Message: "a batch does not take one: leave it out"})
+	}
+	body, err := a.body(c)
+	if err != nil {
+		return err
+	}
+	members, err := readObject(body)
+	if err != nil {
+		return err
+	}
+	subs, err := readBatch(members, a.o.IgnoreUnknownFields)
+	if err != nil {
+		return err
+	}
+	views, err := a.service.SubmitAll(c.ctx(), c.caller, subs)
+	if err != nil {
+		return err
+	}
+	at := base(c.r)
+	return c.answer(http.StatusCreated, client.Submitted{
+		Items: each(views, func(v *service.JobView) client.Job { return wireJob(v, at, true, true) }),
+	})
+}
+
+func readBatch(members []member, ignoreUnknown bool) ([]service.Submission, error) {
+	var f refusals
+	var subs []service.Submission
+	for _, m := range members {
+		switch {
+		case m.null():
+		case m.name == "items":
+			var err error
+			if subs, err = readItems(m.raw, ignoreUnknown); err != nil {
+				return nil, err
+			}
+		case !ignoreUnknown:
+			f.unknown("", m.name, []string{"items"})
+		}
+	}
+	return subs, f.err()
+}
+
+func readItems(raw json.RawMessage, ignoreUnknown bool) ([]service.Submission, error) {
+	var items []json.RawMessage
+	if raw[0] != '[' || json.Unmarshal(raw, &items) != nil {
+		return nil, fault.InvalidField("items", "must be a list of submissions")
+	}
+	if len(items) > service.MaxBatch { // before they are read one by one
+		return nil, fault.InvalidField("items", fmt.Sprintf("between 1 and %d jobs", service.MaxBatch))
+	}
+	subs := make([]service.Submission, len(items))
+	for i, item := range items {
+		at := fmt.Sprintf("items[%d]", i)
+		if item[0] != '{' {
+			return nil, fault.InvalidField(at, "must be an object, a submission")
+		}
+		members, err := readObject(item)
+		if err == nil {
+			subs[i], err = readSubmission(members, ignoreUnknown)
+		}
+		if err != nil {
+			return nil, fault.Within(err, at)
+		}
+	}
+	return subs, nil
+}
+
+func (a *api) remove(c *call) error {
+	if err := a.noBody(c); err != nil {
+		return err
+	}
+	if err := a.service.Delete(c.ctx(), c.caller, c.id()); err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,39 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
+)
+
+// MaxBatch is how many jobs one batch submits at most.
+const MaxBatch = 1000
+
+// SubmitAll accepts all jobs or none. A refusal names the first item that is refused,
+// as items[3].priority. Idempotency keys are not looked at.
+func (s *Service) SubmitAll(ctx context.Context, c Caller, subs []Submission) ([]JobView, error) {
+	if err := c.need(Run); err != nil {
+		return nil, err
+	}
+	if len(subs) < 1 || len(subs) > MaxBatch {
+		return nil, fault.InvalidField("items", fmt.Sprintf("between 1 and %d jobs", MaxBatch))
+	}
+	jobs := make([]job.Job, len(subs))
+	for i := range subs {
+		var err error
+		if jobs[i], err = s.jobOf(c, &subs[i]); err != nil {
+			return nil, fault.Within(err, fmt.Sprintf("items[%d]", i))
+		}
+	}
+	if err := s.o.Store.SubmitAll(ctx, jobs); err != nil {
+		return nil, err
+	}
+	s.o.Log.Info("jobs accepted", "jobs", len(jobs), "first", jobs[0].ID)
+	views := make([]JobView, len(jobs))
+	for i := range jobs {
+		views[i] = s.view(jobs[i])
+	}
+	return views, nil
+}
