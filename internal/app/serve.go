@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kedrod/kedrod/internal/config"
+	"github.com/kedrod/kedrod/internal/disk"
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/httpapi"
@@ -93,9 +94,12 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	runs := rundir.New(filepath.Join(cfg.DataDir, "runs"))
 	watcher := joblog.NewWatcher(joblog.Options{Log: log})
 	figures := newMetrics(p.Version, cfg.DataDir, db)
-	counting := &counted{Store: db, m: figures}
+	space := disk.New(disk.Options{
+		Dir: cfg.DataDir, Ballast: cfg.Disk.Ballast, MinFree: uint64(cfg.Disk.MinFree), Free: service.FreeBytes, Log: log, //nolint:gosec // never negative
+	})
+	sparing := &spared{counted: &counted{Store: db, m: figures}, disk: space}
 	w := worker.New(worker.Options{
-		Self: self, Store: counting, Starter: exec, Projects: projects.forWorker(), Runs: runs,
+		Self: self, Store: sparing, Starter: exec, Projects: projects.forWorker(), Runs: runs,
 		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout,
 		Watcher: watcher, LogSize: cfg.Retention.LogSize, Log: log,
 	})
@@ -108,7 +112,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 		return err
 	}
 	svc := service.New(service.Options{
-		Store: counting, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
+		Store: sparing, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
 		Worker: !cfg.NoWorker, Watcher: watcher, Now: time.Now, Log: log,
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
@@ -121,7 +125,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 			Jobs: cfg.Retention.Jobs, JobsCount: cfg.Retention.JobsCount, Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal,
 		},
 	})
-	s := &server{metrics: figures, keeper: keeper, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
+	s := &server{disk: space, metrics: figures, keeper: keeper, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
 }
 
@@ -191,6 +195,7 @@ type server struct {
 	service  *service.Service
 	keeper   *retention.Keeper
 	metrics  *metrics.Metrics
+	disk     *disk.Keeper
 }
 
 // run serves until told to stop: the worker drains first, while clients can still
@@ -230,6 +235,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	group.Go(func() error { return s.service.WatchKeys(background) })
 	group.Go(func() error { return s.keeper.Run(background) })
+	group.Go(func() error { return s.disk.Run(background) })
 	group.Go(func() error { s.signals(failed, drain); return nil })
 	if _, err := fmt.Fprintln(s.process.Out, s.greeting()); err != nil {
 		s.log.Warn("the line about the address could not be printed", "error", err)

@@ -24,6 +24,7 @@ type Config struct {
 	NoWorker       bool     // run no jobs here
 	Projects       []Project
 	Retention      Retention
+	Disk           Disk
 	MetricsPublic  bool // GET /metrics needs no key
 	Log            Log
 
@@ -67,6 +68,12 @@ type Project struct {
 	Env             map[string]string // set for every run; may hold secrets
 	Timeout         time.Duration     // of an attempt; 0: the general default
 	DynamicRegistry bool              // names of pipelines are never refused
+}
+
+// Disk is what holds while the data folder's disk fills up, in bytes.
+type Disk struct {
+	MinFree int64 // below it no run is begun
+	Ballast int64 // of the file that is given up when the disk is full; 0: none
 }
 
 // Retention is how much is kept; 0 means all of it.

@@ -154,6 +154,8 @@ func (l *loader) config() (Config, error) {
 	c.Retention.Logs, _ = ParseDuration(l.text("retention.logs"))
 	c.Retention.LogsTotal, _ = ParseSize(l.text("retention.logs_total"))
 	c.Retention.LogSize, _ = ParseSize(l.text("retention.log_size"))
+	c.Disk.MinFree, _ = ParseSize(l.text("disk.min_free"))
+	c.Disk.Ballast, _ = ParseSize(l.text("disk.ballast"))
 	c.MetricsPublic, _ = parseBool(l.text("metrics_public"))
 	if c.Log.File = l.text("log.file"); c.Log.File != "" {
 		base := l.cwd

@@ -50,6 +50,8 @@ func settings() []setting {
 		{key: "retention.logs", flag: "retention-logs", usage: "how long logs and run folders are kept after a job's end, such as 30d (0: as long as the job)", fallback: "0", check: isDuration},
 		{key: "retention.logs_total", flag: "retention-logs-total", usage: "how much all logs and run folders may take, such as 20GB (0B: no bound)", fallback: "0B", check: isSize},
 		{key: "retention.log_size", flag: "retention-log-size", usage: "how much of one run's log is kept (0B: all of it)", fallback: "50MB", check: isLogSize},
+		{key: "disk.min_free", flag: "disk-min-free", usage: "below how much free space no run is begun", fallback: "256MB", check: isSize},
+		{key: "disk.ballast", flag: "disk-ballast", usage: "size of the file that is given up when the disk is full (0B: none)", fallback: "32MB", check: isSize},
 		{key: "metrics_public", flag: "metrics-public", usage: "GET /metrics needs no key", fallback: "false", boolean: true, check: isBool},
 		{key: "log.file", flag: "log-file", usage: "file for kedrod's own log in place of standard error", check: isText},
 		{key: "log.max_size", flag: "log-max-size", usage: "at which size the log file is put aside and begun anew", fallback: "100MB", check: isLogFileSize},
