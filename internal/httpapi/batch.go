@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -55,12 +54,12 @@ func readBatch(members []member, ignoreUnknown bool) ([]service.Submission, erro
 	return subs, f.err()
 }
 
-func readItems(raw json.RawMessage, ignoreUnknown bool) ([]service.Submission, error) {
-	var items []json.RawMessage
-	if raw[0] != '[' || json.Unmarshal(raw, &items) != nil {
+func readItems(raw []byte, ignoreUnknown bool) ([]service.Submission, error) {
+	if raw[0] != '[' {
 		return nil, fault.InvalidField("items", "must be a list of submissions")
 	}
-	if len(items) > service.MaxBatch { // before they are read one by one
+	items, ok := elements(raw, service.MaxBatch)
+	if !ok {
 		return nil, fault.InvalidField("items", fmt.Sprintf("between 1 and %d jobs", service.MaxBatch))
 	}
 	subs := make([]service.Submission, len(items))

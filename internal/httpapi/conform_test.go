@@ -132,6 +132,7 @@ func TestOperations(t *testing.T) {
 		"POST /api/v1/jobs/{id}/cancel":  "cancel-job",
 		"POST /api/v1/jobs/batch":        "submit-jobs",
 		"DELETE /api/v1/jobs/{id}":       "delete-job",
+		"PATCH /api/v1/jobs/{id}":        "change-job",
 		"POST /api/v1/jobs/{id}/retry":   "retry-job",
 		"GET /api/v1/jobs/{id}/logs":     "get-job-logs",
 		"GET /api/v1/jobs/{id}/events":   "follow-job-events",

@@ -88,6 +88,9 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 	}
 	if op.body != nil {
 		o.RequestBody = &huma.RequestBody{Required: !op.optional, Content: map[string]*huma.MediaType{media: {Schema: s.of(op.body)}}}
+		if op.method == http.MethodPatch {
+			o.RequestBody.Content["application/merge-patch+json"] = o.RequestBody.Content[media]
+		}
 	}
 	for _, status := range append(everywhere(op), op.refusals...) {
 		o.Responses[strconv.Itoa(status)] = s.problem(status)

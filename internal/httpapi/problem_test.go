@@ -82,7 +82,7 @@ func TestProblems(t *testing.T) {
 		{"GET", "/metrics", "", 404, fault.NotFound, ""},
 		{"POST", "/api/v1/jobs/other", "{}", 405, fault.MethodNotAllowed, ""},
 		{"POST", "/api/v1/schedules", "{}", 404, fault.NotFound, ""},
-		{"PATCH", "/api/v1/jobs/" + id, "{}", 405, fault.MethodNotAllowed, ""},
+		{"PATCH", "/api/v1/jobs", "{}", 405, fault.MethodNotAllowed, ""},
 		{"PUT", "/api/v1/jobs/" + id, "", 405, fault.MethodNotAllowed, ""},
 		{"PUT", "/api/v1/pipelines/refresh", "", 405, fault.MethodNotAllowed, ""},
 		{"GET", "/docs/nothing.js", "", 404, fault.NotFound, ""},

@@ -21,6 +21,14 @@ func queueOperations() []operation {
 			serve:    (*api).submitAll,
 		},
 		{
+			method: http.MethodPatch, path: "/api/v1/jobs/{id}", id: "change-job", tag: "jobs", summary: "Change a pending job", right: service.Run,
+			doc:      "A merge patch (RFC 7396), as `application/merge-patch+json` or `application/json`: null takes a value away.",
+			body:     client.JobPatch{},
+			answers:  []answer{{status: http.StatusOK, doc: "The job as it is then.", body: client.Job{}}},
+			refusals: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge},
+			serve:    (*api).amend,
+		},
+		{
 			method: http.MethodDelete, path: "/api/v1/jobs/{id}", id: "delete-job", tag: "jobs", summary: "Delete a job that ended", right: service.Admin,
 			doc:      "With its attempts, nodes, events, log and run folders. What the run saved by its catalog stays.",
 			answers:  []answer{{status: http.StatusNoContent, doc: "It is gone."}},

@@ -35,6 +35,7 @@ func probes() map[string]probe {
 		"get-job":           {path: "/api/v1/jobs/{id}", outside: 404},
 		"cancel-job":        {path: "/api/v1/jobs/{id}/cancel", outside: 404},
 		"submit-jobs":       {path: "/api/v1/jobs/batch", body: `{"items": [{"pipeline_name": "train", "project": "{project}"}]}`, outside: 422},
+		"change-job":        {path: "/api/v1/jobs/{pending}", body: `{"priority": 1}`, outside: 404},
 		"delete-job":        {path: "/api/v1/jobs/{ended}", outside: 404},
 		"retry-job":         {path: "/api/v1/jobs/{ended}/retry", outside: 404},
 		"get-job-logs":      {path: "/api/v1/jobs/{id}/logs", outside: 404},
@@ -92,9 +93,16 @@ func (g *guarded) key(name, role string, expires *time.Time, projects ...string)
 // ended gives a new job of the project that has ended.
 func (g *guarded) ended(project string) string {
 	g.t.Helper()
-	v, _, err := g.service.Submit(g.t.Context(), service.Anonymous(), service.Submission{Project: project, Pipeline: "train"})
+	id := g.pending(project)
+	_, err := g.service.Cancel(g.t.Context(), service.Anonymous(), id)
 	require.NoError(g.t, err)
-	_, err = g.service.Cancel(g.t.Context(), service.Anonymous(), v.ID)
+	return id
+}
+
+// pending gives a new job of the project.
+func (g *guarded) pending(project string) string {
+	g.t.Helper()
+	v, _, err := g.service.Submit(g.t.Context(), service.Anonymous(), service.Submission{Project: project, Pipeline: "train"})
 	require.NoError(g.t, err)
 	return v.ID
 }
@@ -108,10 +116,13 @@ func (g *guarded) try(rule httpapi.Rule, p probe, project, key string) reply {
 		victim, _ = g.key(fmt.Sprintf("victim-%d", g.fresh), "viewer", nil)
 	}
 	fill := strings.NewReplacer("{id}", g.jobs[project], "{project}", project, "{fresh}", fmt.Sprintf("fresh-%d", g.fresh), "{key}", victim)
-	if strings.Contains(p.path, "{ended}") {
-		fill = strings.NewReplacer("{ended}", g.ended(project))
-	}
 	path, body := fill.Replace(p.path), fill.Replace(p.body)
+	switch {
+	case strings.Contains(p.path, "{ended}"):
+		path = strings.ReplaceAll(path, "{ended}", g.ended(project))
+	case strings.Contains(p.path, "{pending}"):
+		path = strings.ReplaceAll(path, "{pending}", g.pending(project))
+	}
 	if !p.stream {
 		return g.call(rule.Method, path, body, bearer(key)...)
 	}
@@ -235,7 +246,7 @@ func TestHiddenIsLikeAbsent(t *testing.T) {
 			continue
 		}
 		body := strings.ReplaceAll(p.body, "{project}", "sales")
-		p.path = strings.ReplaceAll(p.path, "{ended}", "{id}")
+		p.path = strings.NewReplacer("{ended}", "{id}", "{pending}", "{id}").Replace(p.path)
 		hidden := g.call(rule.Method, strings.ReplaceAll(p.path, "{id}", g.jobs["lab"]), body, bearer(key)...)
 		absent := g.call(rule.Method, strings.ReplaceAll(p.path, "{id}", none), body, bearer(key)...)
 		require.Equal(t, http.StatusNotFound, absent.status)

@@ -117,6 +117,7 @@ func (s *schemas) mendSubmission() {
 	sub.Required = []string{"pipeline_name"}
 	batch := s.registry.Map()["Batch"].Properties["items"]
 	batch.MinItems, batch.MaxItems = new(1), new(service.MaxBatch)
+	s.mendPatch()
 	retry := s.registry.Map()["Retry"]
 	retry.Required = nil
 	retry.Properties["from"].Enum = []any{"start"}
@@ -151,10 +152,21 @@ func (s *schemas) mendFields(of string) {
 	}
 }
 
+// mendPatch: null takes a value away.
+func (s *schemas) mendPatch() {
+	patch := s.registry.Map()["JobPatch"].Properties
+	for _, p := range patch {
+		p.Nullable = true
+	}
+	low, high := float64(-job.MaxPriority), float64(job.MaxPriority)
+	patch["priority"].Minimum, patch["priority"].Maximum = &low, &high
+	patch["labels"].AdditionalProperties = &huma.Schema{Type: huma.TypeString, Nullable: true}
+}
+
 // isRequest tells bodies that clients send: unknown fields are refused in them, and
 // null is the same as leaving a field out.
 func isRequest(schema string) bool {
-	return schema == "Submission" || schema == "Retry" || schema == "Batch" || schema == "NewKey"
+	return slices.Contains([]string{"Submission", "Retry", "Batch", "JobPatch", "NewKey"}, schema)
 }
 
 func (s *schemas) mendNewKey() {

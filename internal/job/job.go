@@ -178,8 +178,8 @@ func (j *Job) ReadyAt() time.Time {
 }
 
 // OrderKey is the one column by which eligible jobs are claimed, smallest first:
-// microseconds of run_at less ten minutes for each step of priority. It is set once,
-// so that a low priority is a late start and never starvation.
+// microseconds of run_at less ten minutes for each step of priority. It is set once, and
+// anew when one of them is amended: it does not grow while a job waits, so that a low priority is a late start and never starvation.
 func (j *Job) OrderKey() int64 {
 	at := j.CreatedAt
 	if j.Queue.RunAt != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
 )
 
 // MaxBatch is how many jobs one batch submits at most.
@@ -27,6 +28,7 @@ func (s *Service) SubmitAll(ctx context.Context, c Caller, subs []Submission) ([
 			return nil, fault.Within(err, fmt.Sprintf("items[%d]", i))
 		}
 	}
+	auditCount(ctx, len(jobs))
 	if err := s.o.Store.SubmitAll(ctx, jobs); err != nil {
 		return nil, err
 	}
@@ -37,3 +39,6 @@ func (s *Service) SubmitAll(ctx context.Context, c Caller, subs []Submission) ([
 	}
 	return views, nil
 }
+
+// auditCount names how many jobs a call is about, where the path names none.
+func auditCount(ctx context.Context, n int) { store.AuditOf(ctx).Target(fmt.Sprintf("%d jobs", n)) }

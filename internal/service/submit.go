@@ -150,10 +150,6 @@ func (s *Service) queueOf(sub *Submission, p *Project, now time.Time, f *faults)
 	if p != nil && p.Timeout > 0 {
 		q.Timeout = p.Timeout
 	}
-	if q.Priority > job.MaxPriority || q.Priority < -job.MaxPriority {
-		f.add("priority", fmt.Sprintf("between %d and %d", -job.MaxPriority, job.MaxPriority))
-		q.Priority = 0
-	}
 	if sub.Delay != nil {
 		if sub.RunAt != nil {
 			f.add("delay_seconds", "give either delay_seconds or run_at")
@@ -165,21 +161,7 @@ func (s *Service) queueOf(sub *Submission, p *Project, now time.Time, f *faults)
 			q.RunAt = &at
 		}
 	}
-	if q.RunAt != nil && q.RunAt.After(now.Add(job.MaxAhead)) {
-		f.add("run_at", "at most ten years ahead")
-		q.RunAt = nil
-	}
-	if q.RunAt != nil && q.RunAt.Before(now.Add(-job.MaxAhead)) {
-		f.add("run_at", "too long ago")
-		q.RunAt = nil
-	}
-	if q.ExpiresAt != nil {
-		if !q.ExpiresAt.After(now) {
-			f.add("expires_at", "has passed already")
-		} else if q.RunAt != nil && !q.ExpiresAt.After(*q.RunAt) {
-			f.add("expires_at", "must be later than run_at")
-		}
-	}
+	placeOf(&q, now, f)
 	if sub.Timeout != nil {
 		q.Timeout = sub.Timeout.Round(time.Millisecond)
 		if q.Timeout < time.Millisecond || q.Timeout > job.MaxTimeout {

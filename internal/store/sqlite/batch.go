@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/kedrod/kedrod/internal/job"
-	"github.com/kedrod/kedrod/internal/store"
 )
 
 // SubmitAll writes new jobs, all or none.
@@ -18,7 +17,6 @@ func (s *Store) SubmitAll(ctx context.Context, jobs []job.Job) error {
 			return err
 		}
 	}
-	store.AuditOf(ctx).Target(fmt.Sprintf("%d jobs", len(jobs)))
 	err := s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
 		for i := range jobs {
 			if err := t.insert(ctx, &jobs[i], args[i], now); err != nil {

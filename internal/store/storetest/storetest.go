@@ -20,6 +20,8 @@ import (
 type Store interface {
 	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
 	SubmitAll(ctx context.Context, jobs []job.Job) error
+	Amend(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error)
+	UpdateAll(ctx context.Context, ids []string, fn func(*job.Job) error) error
 	Repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error)
 	Get(ctx context.Context, id string) (job.Job, error)
 	List(ctx context.Context, f store.Filter) (store.Page, error)
@@ -126,6 +128,9 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"workers are listed with their jobs":                    (*suite).workers,
 		"one caller's error is never another's":                 (*suite).neighbours,
 		"a batch is there whole or not at all":                  (*suite).batch,
+		"a changed priority or time moves a pending job":        (*suite).amend,
+		"changed labels are found, those before are not":        (*suite).amendLabels,
+		"several jobs change together or not at all":            (*suite).updateAll,
 		"who subscribed is woken after the commit":              (*suite).wakes,
 		"an ended context is an error, not a lost write":        (*suite).contexts,
 		"random events leave the store where the domain stands": (*suite).shadow,
