@@ -107,6 +107,8 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"progress reaches job, nodes and events":                (*suite).advance,
 		"a report ends attempt and job":                         (*suite).report,
 		"a try is repeated after its back-off":                  (*suite).retry,
+		"a job expires between two tries":                       (*suite).expiryBetweenTries,
+		"recoveries end at their bound":                         (*suite).recoveryBound,
 		"a report that does not stand changes nothing":          (*suite).fencing,
 		"given back costs nothing":                              (*suite).giveBack,
 		"a lost worker's jobs are recovered":                    (*suite).loseWorker,
