@@ -131,6 +131,8 @@ func TestOperations(t *testing.T) {
 		"GET /api/v1/jobs/{id}":          "get-job",
 		"POST /api/v1/jobs/{id}/cancel":  "cancel-job",
 		"POST /api/v1/jobs/batch":        "submit-jobs",
+		"POST /api/v1/jobs/cancel":       "cancel-jobs",
+		"POST /api/v1/jobs/retry":        "retry-jobs",
 		"DELETE /api/v1/jobs/{id}":       "delete-job",
 		"PATCH /api/v1/jobs/{id}":        "change-job",
 		"POST /api/v1/jobs/{id}/retry":   "retry-job",

@@ -21,6 +21,23 @@ func queueOperations() []operation {
 			serve:    (*api).submitAll,
 		},
 		{
+			method: http.MethodPost, path: "/api/v1/jobs/cancel", id: "cancel-jobs", tag: "jobs", summary: "Cancel many jobs", right: service.Run,
+			doc: fmt.Sprintf("Those of `ids`, or those that `filter` fits, at most %d. When there are not as many as `expect`, it is 409 and nothing is done. ", service.MaxBulk) +
+				"Each is cancelled as by its own call; those that have ended stay as they are.",
+			body:     client.Selection{},
+			answers:  []answer{{status: http.StatusOK, doc: "The jobs' ids.", body: client.Selected{}}},
+			refusals: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge},
+			serve:    (*api).cancelAll,
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/jobs/retry", id: "retry-jobs", tag: "jobs", summary: "Submit many jobs that ended once more", right: service.Run,
+			doc:      "As with cancelling many. All must have ended, and each is judged before the first is submitted.",
+			body:     client.RetrySelection{},
+			answers:  []answer{{status: http.StatusOK, doc: "The new jobs' ids.", body: client.Selected{}}},
+			refusals: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge},
+			serve:    (*api).retryAll,
+		},
+		{
 			method: http.MethodPatch, path: "/api/v1/jobs/{id}", id: "change-job", tag: "jobs", summary: "Change a pending job", right: service.Run,
 			doc:      "A merge patch (RFC 7396), as `application/merge-patch+json` or `application/json`: null takes a value away.",
 			body:     client.JobPatch{},

@@ -35,6 +35,8 @@ func probes() map[string]probe {
 		"get-job":           {path: "/api/v1/jobs/{id}", outside: 404},
 		"cancel-job":        {path: "/api/v1/jobs/{id}/cancel", outside: 404},
 		"submit-jobs":       {path: "/api/v1/jobs/batch", body: `{"items": [{"pipeline_name": "train", "project": "{project}"}]}`, outside: 422},
+		"cancel-jobs":       {path: "/api/v1/jobs/cancel", body: `{"filter": {"id": "{id}"}, "expect": 1}`, outside: 409},
+		"retry-jobs":        {path: "/api/v1/jobs/retry", body: `{"ids": ["{ended}"]}`, outside: 404},
 		"change-job":        {path: "/api/v1/jobs/{pending}", body: `{"priority": 1}`, outside: 404},
 		"delete-job":        {path: "/api/v1/jobs/{ended}", outside: 404},
 		"retry-job":         {path: "/api/v1/jobs/{ended}/retry", outside: 404},
@@ -118,8 +120,9 @@ func (g *guarded) try(rule httpapi.Rule, p probe, project, key string) reply {
 	fill := strings.NewReplacer("{id}", g.jobs[project], "{project}", project, "{fresh}", fmt.Sprintf("fresh-%d", g.fresh), "{key}", victim)
 	path, body := fill.Replace(p.path), fill.Replace(p.body)
 	switch {
-	case strings.Contains(p.path, "{ended}"):
-		path = strings.ReplaceAll(path, "{ended}", g.ended(project))
+	case strings.Contains(p.path+p.body, "{ended}"):
+		ended := g.ended(project)
+		path, body = strings.ReplaceAll(path, "{ended}", ended), strings.ReplaceAll(body, "{ended}", ended)
 	case strings.Contains(p.path, "{pending}"):
 		path = strings.ReplaceAll(path, "{pending}", g.pending(project))
 	}
@@ -246,9 +249,10 @@ func TestHiddenIsLikeAbsent(t *testing.T) {
 			continue
 		}
 		body := strings.ReplaceAll(p.body, "{project}", "sales")
+		fill := func(id string) string { return strings.ReplaceAll(body, "{ended}", id) }
 		p.path = strings.NewReplacer("{ended}", "{id}", "{pending}", "{id}").Replace(p.path)
-		hidden := g.call(rule.Method, strings.ReplaceAll(p.path, "{id}", g.jobs["lab"]), body, bearer(key)...)
-		absent := g.call(rule.Method, strings.ReplaceAll(p.path, "{id}", none), body, bearer(key)...)
+		hidden := g.call(rule.Method, strings.ReplaceAll(p.path, "{id}", g.jobs["lab"]), fill(g.jobs["lab"]), bearer(key)...)
+		absent := g.call(rule.Method, strings.ReplaceAll(p.path, "{id}", none), fill(none), bearer(key)...)
 		require.Equal(t, http.StatusNotFound, absent.status)
 		require.Equal(t, strings.ReplaceAll(absent.body, none, "X"), strings.ReplaceAll(hidden.body, g.jobs["lab"], "X"), rule.ID)
 	}

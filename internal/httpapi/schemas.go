@@ -118,6 +118,7 @@ func (s *schemas) mendSubmission() {
 	batch := s.registry.Map()["Batch"].Properties["items"]
 	batch.MinItems, batch.MaxItems = new(1), new(service.MaxBatch)
 	s.mendPatch()
+	s.mendSelections()
 	retry := s.registry.Map()["Retry"]
 	retry.Required = nil
 	retry.Properties["from"].Enum = []any{"start"}
@@ -163,10 +164,27 @@ func (s *schemas) mendPatch() {
 	patch["labels"].AdditionalProperties = &huma.Schema{Type: huma.TypeString, Nullable: true}
 }
 
+func (s *schemas) mendSelections() {
+	low, high := 0.0, float64(service.MaxBulk)
+	for _, name := range []string{"Selection", "RetrySelection"} {
+		p := s.registry.Map()[name].Properties
+		p["ids"].Nullable, p["expect"].Nullable, p["ids"].MaxItems = true, true, new(service.MaxBulk)
+		p["expect"].Minimum, p["expect"].Maximum = &low, &high
+		if p["from"] != nil {
+			p["from"].Nullable, p["from"].Enum = true, []any{"start"}
+		}
+	}
+	for _, p := range s.registry.Map()["JobFilter"].Properties {
+		if p.Nullable = true; p.Type == huma.TypeArray {
+			p.MinItems, p.MaxItems, p.Items.MinLength = new(1), new(maxValues), new(1)
+		}
+	}
+}
+
 // isRequest tells bodies that clients send: unknown fields are refused in them, and
 // null is the same as leaving a field out.
 func isRequest(schema string) bool {
-	return slices.Contains([]string{"Submission", "Retry", "Batch", "JobPatch", "NewKey"}, schema)
+	return slices.Contains([]string{"Submission", "Retry", "Batch", "JobPatch", "Selection", "RetrySelection", "JobFilter", "NewKey"}, schema)
 }
 
 func (s *schemas) mendNewKey() {
