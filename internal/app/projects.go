@@ -14,6 +14,7 @@ import (
 	"github.com/kedrod/kedrod/internal/kedro"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
+	"github.com/kedrod/kedrod/internal/store"
 	"github.com/kedrod/kedrod/internal/worker"
 )
 
@@ -142,10 +143,30 @@ func (s *projectSet) forService() []service.Project {
 		p := &s.all[i]
 		out[i] = service.Project{
 			Name: p.project.Name, Path: p.project.Path, Python: p.python.Path, Timeout: p.settings.Timeout,
-			Dynamic: p.settings.DynamicRegistry, Catalog: p.catalog,
+			Dynamic: p.settings.DynamicRegistry, Catalog: p.catalog, Slots: p.settings.Concurrency, Pipelines: map[string]service.PipelineSettings{},
+		}
+		for name, set := range p.settings.Pipelines {
+			out[i].Pipelines[name] = service.PipelineSettings{Slots: set.Concurrency, Timeout: set.Timeout}
 		}
 	}
 	return out
+}
+
+// limits are the slots of projects and pipelines.
+func (s *projectSet) limits() store.Limits {
+	l := store.Limits{Projects: map[string]int{}, Pipelines: map[store.PipelineOf]int{}}
+	for i := range s.all {
+		name, settings := s.all[i].project.Name, &s.all[i].settings
+		if settings.Concurrency > 0 {
+			l.Projects[name] = settings.Concurrency
+		}
+		for pipeline, p := range settings.Pipelines {
+			if p.Concurrency > 0 {
+				l.Pipelines[store.PipelineOf{Project: name, Pipeline: pipeline}] = p.Concurrency
+			}
+		}
+	}
+	return l
 }
 
 // describe says in a few words what was found.

@@ -101,10 +101,12 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	w := worker.New(worker.Options{
 		Self: self, Store: sparing, Starter: exec, Projects: projects.forWorker(), Runs: runs,
 		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout,
-		Watcher: watcher, LogSize: cfg.Retention.LogSize, Log: log,
+		Watcher: watcher, LogSize: cfg.Retention.LogSize, Limits: projects.limits(), Log: log,
 	})
 	starting, started := untilSignal(ctx, p.Signals)
-	err = settle(starting, db, w, log)
+	if err = settle(starting, db, w, log); err == nil {
+		err = db.Reconsider(starting, projects.limits())
+	}
 	if started() {
 		return nil // told to stop before there was anything to stop
 	}

@@ -68,6 +68,14 @@ type Project struct {
 	Env             map[string]string // set for every run; may hold secrets
 	Timeout         time.Duration     // of an attempt; 0: the general default
 	DynamicRegistry bool              // names of pipelines are never refused
+	Concurrency     int               // slots of the project; 0: any number
+	Pipelines       map[string]Pipeline
+}
+
+// Pipeline is what is set for one pipeline of a project.
+type Pipeline struct {
+	Concurrency int           // slots of the pipeline; 0: any number
+	Timeout     time.Duration // of an attempt; 0: the project's
 }
 
 // Disk is what holds while the data folder's disk fills up, in bytes.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -64,6 +65,17 @@ func (l *loader) describeProject(p *Project, at, from string, add func(key, valu
 	}
 	if p.Timeout > 0 {
 		add(at+"timeout", p.Timeout.String(), file)
+	}
+	if p.Concurrency > 0 {
+		add(at+"concurrency", strconv.Itoa(p.Concurrency), file)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Pipelines)) {
+		if n := p.Pipelines[name].Concurrency; n > 0 {
+			add(at+"pipelines."+name+".concurrency", strconv.Itoa(n), file)
+		}
+		if d := p.Pipelines[name].Timeout; d > 0 {
+			add(at+"pipelines."+name+".timeout", d.String(), file)
+		}
 	}
 	if p.DynamicRegistry {
 		add(at+"dynamic_registry", "true", file)

@@ -125,13 +125,15 @@ projects:
     warm: off
     runners: []
     conf_sources: []
-    pipelines: {}
-    concurrency:
+    pipelines: {train: {concurrency: 1, timeout: 4h}, none: {}}
+    concurrency: 2
   - path: ~/other
     python: python3.12
 `)
 	w.file("token", "s3cret\n")
 	c := w.load()
+	require.Equal(t, "file "+c.File, source(c, "projects[0].concurrency"))
+	require.Equal(t, "file "+c.File, source(c, "projects[0].pipelines.train.timeout"))
 	home := w.environ[0][len("HOME="):]
 	c.values = nil
 	require.Equal(t, Config{File: filepath.Join(w.cwd, "kedrod.yaml"), Listen: "[::1]:9000", DataDir: filepath.Join(w.cwd, "data"), Concurrency: 3,
@@ -139,7 +141,8 @@ projects:
 		RateLimit: RateLimit{2.5, 7}, NoWorker: true, Retention: Retention{90 * 24 * time.Hour, 1000, 30 * 24 * time.Hour, 20e9, 60e6}, Disk: Disk{1e9, 64e6}, MetricsPublic: true, Log: Log{filepath.Join(w.cwd, "logs", "k.log"), 20e6, 30 * 24 * time.Hour, 5, slog.LevelDebug, "json"}, Projects: []Project{
 			{Name: "sales", Path: filepath.Join(w.cwd, "sales"), Python: filepath.Join(w.cwd, ".venv/bin/python"), RunEnv: Strict,
 				PassEnv: []string{"AWS_PROFILE", "B"}, Env: map[string]string{"KEDRO_ENV": "prod", "DEBUG": "1", "TOKEN": "s3cret"},
-				Timeout: 48 * time.Hour, DynamicRegistry: true},
+				Timeout: 48 * time.Hour, DynamicRegistry: true, Concurrency: 2,
+				Pipelines: map[string]Pipeline{"train": {1, 4 * time.Hour}, "none": {}}},
 			{Path: filepath.Join(home, "other"), Python: "python3.12", RunEnv: Inherit, Env: map[string]string{}},
 		}}, c)
 }

@@ -8,7 +8,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kedrod/kedrod/internal/fault"
-	"github.com/kedrod/kedrod/internal/job"
 )
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -41,7 +40,7 @@ func (p *parser) project(node *yaml.Node, at string) Project {
 	p.pairs(node, at+".", func(name string, key, value *yaml.Node) {
 		field := at + "." + name
 		switch name {
-		case "name", "path", "python", "run_env", "timeout", "dynamic_registry":
+		case "name", "path", "python", "run_env", "timeout", "dynamic_registry", "concurrency":
 			if text, ok := p.scalar(value, field); ok {
 				if err := project.set(name, text); err != nil {
 					p.refuse(value, field, fault.Invalid, err.Error())
@@ -56,7 +55,9 @@ func (p *parser) project(node *yaml.Node, at string) Project {
 			if value.Kind != yaml.ScalarNode || !strings.EqualFold(value.Value, "off") && value.Value != "false" {
 				p.refuse(value, field, fault.NotSupported, notSupported)
 			}
-		case "concurrency", "runners", "conf_sources", "pipelines":
+		case "pipelines":
+			project.Pipelines = p.pipelines(value, field)
+		case "runners", "conf_sources":
 			if value.Kind == yaml.ScalarNode || len(value.Content) > 0 {
 				p.refuse(value, field, fault.NotSupported, notSupported)
 			}
@@ -87,10 +88,9 @@ func (p *Project) set(name, text string) error {
 		p.RunEnv = text
 		err = oneOf(Inherit, Strict)(text)
 	case "timeout":
-		p.Timeout, err = ParseDuration(text)
-		if err == nil && (p.Timeout <= 0 || p.Timeout > job.MaxTimeout) {
-			err = fmt.Errorf("must be more than 0 and at most 366 days")
-		}
+		p.Timeout, err = parseTimeout(text)
+	case "concurrency":
+		p.Concurrency, err = parseCount(text)
 	case "dynamic_registry":
 		p.DynamicRegistry, err = parseBool(text)
 	}

@@ -104,11 +104,16 @@ func isText(text string) error {
 }
 
 func isCount(text string) error {
+	_, err := parseCount(text)
+	return err
+}
+
+func parseCount(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 1024 {
-		return fmt.Errorf("must be a whole number from 1 to 1024")
+		return 0, fmt.Errorf("must be a whole number from 1 to 1024")
 	}
-	return nil
+	return n, nil
 }
 
 func isRate(text string) error {

@@ -43,6 +43,9 @@ func wireJob(v *service.JobView, at string, parameters, results bool) client.Job
 		Priority: q.Priority, RunAt: wireTime(q.RunAt), ExpiresAt: wireTime(q.ExpiresAt), TimeoutSeconds: q.Timeout.Seconds(),
 		MaxAttempts: q.MaxAttempts, MaxRecoveries: q.MaxRecoveries, Labels: v.Labels,
 	}
+	if q.ConcurrencyKey != "" {
+		j.ConcurrencyKey, j.ConcurrencyLimit = &q.ConcurrencyKey, &q.ConcurrencyLimit
+	}
 	if q.RetryOn != nil {
 		j.RetryOn = make([]string, len(q.RetryOn))
 		for i, r := range q.RetryOn {

@@ -19,12 +19,13 @@ import (
 // versions bring, which are refused by name.
 func taken() []string {
 	return []string{"pipeline_name", "parameters", "user_id", "project", "tags", "node_names", "from_nodes", "to_nodes", "env",
-		"priority", "run_at", "delay_seconds", "timeout_seconds", "expires_at", "max_attempts", "retry_on", "max_recoveries", "labels"}
+		"priority", "run_at", "delay_seconds", "timeout_seconds", "expires_at", "max_attempts", "retry_on", "max_recoveries", "labels",
+		"concurrency_key", "concurrency_limit"}
 }
 
 func notYet() []string {
 	return []string{"from_inputs", "to_outputs", "namespaces", "pipeline_names", "load_versions", "conf_source", "runner", "runner_params",
-		"is_async", "only_missing_outputs", "concurrency_key", "concurrency_limit", "requires", "callback_url"}
+		"is_async", "only_missing_outputs", "requires", "callback_url"}
 }
 
 // refusals gathers what is wrong with a request, so that all of it is told at once.
@@ -169,6 +170,10 @@ func (d decoder) field(sub *service.Submission) bool {
 		for _, word := range d.texts() {
 			sub.RetryOn = append(sub.RetryOn, job.Reason(word))
 		}
+	case "concurrency_key":
+		sub.ConcurrencyKey = d.textOrNil()
+	case "concurrency_limit":
+		sub.ConcurrencyLimit = d.integer()
 	case "labels":
 		sub.Labels = d.pairs()
 	default:

@@ -34,7 +34,7 @@ func (s *Service) Amend(ctx context.Context, c Caller, id string, a job.Amendmen
 	if err != nil {
 		return JobView{}, err
 	}
-	return s.view(j), nil
+	return s.view(ctx, j), nil
 }
 
 // placeOf judges what makes a job's place in the queue.

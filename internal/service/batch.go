@@ -33,11 +33,7 @@ func (s *Service) SubmitAll(ctx context.Context, c Caller, subs []Submission) ([
 		return nil, err
 	}
 	s.o.Log.Info("jobs accepted", "jobs", len(jobs), "first", jobs[0].ID)
-	views := make([]JobView, len(jobs))
-	for i := range jobs {
-		views[i] = s.view(jobs[i])
-	}
-	return views, nil
+	return s.views(ctx, jobs), nil
 }
 
 // auditCount names how many jobs a call is about, where the path names none.

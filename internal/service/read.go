@@ -30,7 +30,7 @@ func (s *Service) Job(ctx context.Context, c Caller, id string) (JobView, error)
 	if !c.sees(j.Project) {
 		return JobView{}, hidden(id)
 	}
-	return s.view(j), nil
+	return s.view(ctx, j), nil
 }
 
 // MaxWait is the longest that Wait waits.
@@ -105,11 +105,7 @@ func (s *Service) Jobs(ctx context.Context, c Caller, f store.Filter) ([]JobView
 	if err != nil {
 		return nil, "", err
 	}
-	views := make([]JobView, len(page.Jobs))
-	for i := range page.Jobs {
-		views[i] = s.view(page.Jobs[i])
-	}
-	return views, page.Next, nil
+	return s.views(ctx, page.Jobs), page.Next, nil
 }
 
 func known(st job.Status) bool {
@@ -181,7 +177,7 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (JobView, err
 	if asked {
 		s.o.Log.Info("cancel asked for", "job", j.ID, "attempt", j.Attempt, "status", string(j.Status))
 	}
-	return s.view(j), nil
+	return s.view(ctx, j), nil
 }
 
 // Workers gives the workers that live, and those that ended within a day, each with
@@ -208,25 +204,4 @@ func (s *Service) Workers(ctx context.Context, c Caller) ([]store.Worker, error)
 		w.Projects = slices.DeleteFunc(w.Projects, func(p string) bool { return !c.sees(p) })
 	}
 	return workers, nil
-}
-
-func (s *Service) view(j job.Job) JobView { return JobView{Job: j, WaitingFor: s.waitingFor(&j)} }
-
-// waitingFor says why a pending job does not run.
-func (s *Service) waitingFor(j *job.Job) string {
-	if j.Status != job.Pending {
-		return ""
-	}
-	now := s.o.Now()
-	switch {
-	case s.projects[j.Project] == nil:
-		return fmt.Sprintf("No worker serves the project %s.", j.Project)
-	case j.NextTryAt != nil && j.NextTryAt.After(now):
-		return "Its next try is at " + job.FormatTime(*j.NextTryAt) + "."
-	case j.Queue.RunAt != nil && j.Queue.RunAt.After(now):
-		return "It runs at " + job.FormatTime(*j.Queue.RunAt) + " or later."
-	case !s.o.Worker:
-		return "This service runs no worker (--no-worker)."
-	}
-	return "It waits for a free slot of a worker."
 }

@@ -32,6 +32,7 @@ type Store interface {
 	Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error)
 	LastEvent(ctx context.Context) (int64, error)
 	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
+	Waiting(ctx context.Context, ids []string) (map[string]store.Waiting, error)
 	Count(ctx context.Context) (pending, running int, err error)
 	Check(ctx context.Context) error
 	Subscribe(topic string) (<-chan struct{}, func())
@@ -58,6 +59,15 @@ type Project struct {
 	Timeout time.Duration // of its jobs unless they say otherwise; 0: job.DefaultTimeout
 	Dynamic bool          // dynamic_registry: no pipeline is refused by name
 	Catalog Catalog
+
+	Slots     int // runs of the project at once; 0: any number
+	Pipelines map[string]PipelineSettings
+}
+
+// PipelineSettings is what is set for one pipeline of a project.
+type PipelineSettings struct {
+	Slots   int           // 0: any number
+	Timeout time.Duration // of its jobs unless they say otherwise; 0: the project's
 }
 
 // Options of New. Everything must be set, but for RateLimit.

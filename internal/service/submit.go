@@ -65,7 +65,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, sub Submission) (v JobVi
 			if err != nil {
 				return v, false, err
 			}
-			return s.view(*first), true, nil
+			return s.view(ctx, *first), true, nil
 		}
 	}
 	j, err := s.jobOf(c, &sub)
@@ -79,7 +79,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, sub Submission) (v JobVi
 	if !existed {
 		s.o.Log.Info("job accepted", "job", stored.ID, "pipeline", stored.Pipeline, "project", stored.Project)
 	}
-	return s.view(stored), existed, nil
+	return s.view(ctx, stored), existed, nil
 }
 
 // jobOf judges a submission and makes the job of it. All that is wrong is told at
@@ -149,6 +149,9 @@ func (s *Service) queueOf(sub *Submission, p *Project, now time.Time, f *faults)
 	}
 	if p != nil && p.Timeout > 0 {
 		q.Timeout = p.Timeout
+	}
+	if p != nil && p.Pipelines[sub.Pipeline].Timeout > 0 {
+		q.Timeout = p.Pipelines[sub.Pipeline].Timeout
 	}
 	if sub.Delay != nil {
 		if sub.RunAt != nil {

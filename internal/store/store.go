@@ -51,6 +51,8 @@ type Claim struct {
 	Worker   string
 	Limit    int      // at most so many, at least 1
 	Projects []string // of these projects only
+	Limits   Limits
+	Labels   map[string]string // the worker's, for jobs that require some
 }
 
 // Advance is what a worker tells of a run under way. Nodes that changed replace

@@ -50,6 +50,7 @@ type Options struct {
 	Grace    executor.Grace // from a cancel or timeout to SIGKILL
 	Watcher  *joblog.Watcher
 	LogSize  int64         // how much of a run's log is kept, in bytes; 0: all of it
+	Limits   store.Limits  // slots of projects and pipelines
 	Drain    time.Duration // how long Run waits for its runs when it is to stop
 	Log      *slog.Logger
 }
@@ -152,7 +153,7 @@ func (w *Worker) tick(ctx, work context.Context, last *duties) error {
 		return nil
 	}
 	// Not ctx: a claim that was made and not heard of would be stuck.
-	jobs, err := w.o.Store.Claim(work, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: w.names})
+	jobs, err := w.o.Store.Claim(work, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: w.names, Limits: w.o.Limits})
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,8 @@ func (s *Store) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) 
 	return stored, existed, nil
 }
 
-// insertArgs are those of insertJob; the two last ones are of its idempotency key.
+// insertArgs are those of insertJob; the two last ones are of its idempotency key, and
+// the one before them is parked_on.
 func insertArgs(j *job.Job, now time.Time) ([]any, error) {
 	fixed, err := fixedArgs(j)
 	if err != nil {
@@ -61,6 +62,13 @@ func insertArgs(j *job.Job, now time.Time) ([]any, error) {
 
 // insert writes a new job and all that belongs to it.
 func (t *tx) insert(ctx context.Context, j *job.Job, args []any, now time.Time) error {
+	on, err := t.parkedAtOnce(ctx, j, now)
+	if err != nil {
+		return err
+	}
+	if on != "" {
+		args[len(args)-3] = on
+	}
 	if err := t.exec(ctx, insertJob, args...); err != nil {
 		return err
 	}
@@ -134,62 +142,6 @@ func (s *Store) Update(ctx context.Context, id string, fn func(*job.Job) error) 
 		return job.Job{}, fmt.Errorf("update: %w", err)
 	}
 	return after, nil
-}
-
-// Claim gives up to c.Limit eligible jobs to a worker, in the order of their keys.
-// What is due by its time becomes eligible, what has expired ends.
-func (s *Store) Claim(ctx context.Context, c store.Claim) ([]job.Job, error) {
-	var claimed []job.Job
-	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
-		claimed = claimed[:0]
-		now := s.timestamp()
-		const unpark = `UPDATE jobs SET parked_on = NULL WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_timed
-			WHERE status = 'pending' AND parked_on = 'time' AND ready_at <= ? ORDER BY ready_at LIMIT 500)`
-		if err := t.exec(ctx, unpark, now.UnixMicro()); err != nil {
-			return err
-		}
-		candidates, err := t.candidates(ctx, c)
-		if err != nil {
-			return err
-		}
-		for _, before := range candidates {
-			after := before
-			a, err := after.Claim(c.Worker, now)
-			if errors.Is(err, job.ErrNotClaimable) { // expired, or the clock was set back
-				after.Expire(now)
-				if err := t.save(ctx, &before, &after, now); err != nil {
-					return err
-				}
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if err := t.save(ctx, &before, &after, now); err != nil {
-				return err
-			}
-			const insert = `INSERT INTO attempts (job_id, number, worker, status, claimed_at) VALUES (?, ?, ?, ?, ?)`
-			if err := t.exec(ctx, insert, a.JobID, a.Number, a.Worker, string(a.Status), job.FormatTime(a.ClaimedAt)); err != nil {
-				return err
-			}
-			claimed = append(claimed, after)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("claim: %w", err)
-	}
-	return claimed, nil
-}
-
-func (t *tx) candidates(ctx context.Context, c store.Claim) ([]job.Job, error) {
-	q := selectJob + ` INDEXED BY jobs_claim WHERE status = 'pending' AND parked_on IS NULL AND project IN (` +
-		placeholders(len(c.Projects)) + `) ORDER BY order_key, id LIMIT ?`
-	rows, err := t.query(ctx, q, append(anys(c.Projects), c.Limit)...)
-	if err != nil {
-		return nil, err
-	}
-	return collectJobs(rows)
 }
 
 // Advance writes what is known of a run under way. job.ErrFenced when the attempt

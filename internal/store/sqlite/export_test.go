@@ -24,8 +24,11 @@ func (s *Store) Durability(ctx context.Context) (mode string, synchronous int, e
 // Plans gives statements whose plans are tested, by name.
 func (s *Store) Plans(ctx context.Context) (map[string]string, error) {
 	plans := map[string]string{
-		"claim": selectJob + " INDEXED BY jobs_claim WHERE status = 'pending' AND parked_on IS NULL AND project IN ('a') ORDER BY order_key, id LIMIT 4",
-		"held":  selectJob + " INDEXED BY jobs_held WHERE status = 'running' AND worker = 'w'",
+		"claim":        literal(clause{sql: nextJobs(2)}),
+		"first parked": literal(clause{sql: unparkFirst}), "first of a lane": literal(clause{sql: unparkLane}), "next lane": literal(clause{sql: nextLane}),
+		"any parked": anyParked, "running of a key": literal(clause{sql: countKey}), "running of a project": literal(clause{sql: countProject}),
+		"running of a pipeline": literal(clause{sql: countPipeline}),
+		"held":                  selectJob + " INDEXED BY jobs_held WHERE status = 'running' AND worker = 'w'",
 	}
 	cursor := key{"2026-01-01T00:00:00.000000+00:00", "x"}.cursor()
 	since := time.Unix(0, 0)
@@ -110,4 +113,9 @@ func (s *Store) Read(ctx context.Context, d time.Duration) error {
 	<-timer.C
 	_, rerr := conn.ExecContext(ctx, "ROLLBACK")
 	return errors.Join(err, rerr)
+}
+
+// InSight counts the jobs that the next claim looks at.
+func (s *Store) InSight(ctx context.Context) (n int, err error) {
+	return n, s.read.QueryRowContext(ctx, `SELECT count(*) FROM jobs WHERE status = 'pending' AND parked_on IS NULL`).Scan(&n)
 }

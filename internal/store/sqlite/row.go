@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
 )
 
 // The columns of jobs come in two groups: those set once, at submission (fixedArgs),
@@ -79,7 +80,7 @@ func changingArgs(j *job.Job, now time.Time) ([]any, error) {
 	}
 	ready, parked := j.ReadyAt(), any(nil)
 	if j.Status == job.Pending && ready.After(now) {
-		parked = "time"
+		parked = store.ParkedTime
 	}
 	readyMicro := int64(0)
 	if !ready.IsZero() {
@@ -201,22 +202,4 @@ func (t *tx) load(ctx context.Context, id string) (job.Job, error) {
 		return j, noSuchJob(id)
 	}
 	return j, err
-}
-
-// save writes what a transition changed, with the events that tell of it.
-func (t *tx) save(ctx context.Context, before, after *job.Job, now time.Time) error {
-	args, err := changingArgs(after, now)
-	if err != nil {
-		return err
-	}
-	if err := t.exec(ctx, updateJob, append(args, after.ID)...); err != nil {
-		return err
-	}
-	if before.Status != job.Pending && after.Status == job.Pending {
-		t.publish(queueTopic)
-	}
-	if before.CancelRequestedAt == nil && after.CancelRequestedAt != nil {
-		t.publish(cancelTopic)
-	}
-	return t.addEvents(ctx, job.Changes(before, after, now))
 }

@@ -231,6 +231,8 @@ type tx struct {
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt // by text; there are a few dozen, all constant
 	topics []string             // to publish after the commit
+
+	unparked int // how many jobs were, ever; see unparks
 }
 
 func (t *tx) part(ctx context.Context, fn func(context.Context, *tx) error) error {

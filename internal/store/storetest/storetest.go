@@ -54,6 +54,8 @@ type Store interface {
 	EndedBefore(ctx context.Context, moment time.Time, cursor string, limit int) (ended []store.Ended, next string, err error)
 	DeleteEnded(ctx context.Context, ids []string) (int, error)
 	CountJobs(ctx context.Context) (int, error)
+	Reconsider(ctx context.Context, limits store.Limits) error
+	Waiting(ctx context.Context, ids []string) (map[string]store.Waiting, error)
 	DeleteWorkers(ctx context.Context, endedBefore time.Time) error
 	Subscribe(topic string) (<-chan struct{}, func())
 }
@@ -120,6 +122,9 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"pages of the audit meet":                               (*suite).auditPages,
 		"jobs have projects":                                    (*suite).projectsOf,
 		"lists filter":                                          (*suite).listFilters,
+		"a scope is never over its limit":                       (*suite).limits,
+		"what limits a scope may change":                        (*suite).limitsChange,
+		"random events keep every claim in order and in limits": (*suite).scopes,
 		"labels go with their jobs":                             (*suite).labels,
 		"pages meet without gap or overlap":                     (*suite).listPages,
 		"what ended can be deleted, nothing else":               (*suite).retention,

@@ -1,0 +1,73 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+func (s *Service) view(ctx context.Context, j job.Job) JobView { return s.views(ctx, []job.Job{j})[0] }
+
+// views adds to jobs what is worked out when somebody asks.
+func (s *Service) views(ctx context.Context, jobs []job.Job) []JobView {
+	waiting := s.waiting(ctx, jobs)
+	views := make([]JobView, len(jobs))
+	for i := range jobs {
+		views[i] = JobView{Job: jobs[i], WaitingFor: s.waitingFor(&jobs[i], waiting[jobs[i].ID])}
+	}
+	return views
+}
+
+// waiting asks for what is parked of those jobs that can be.
+func (s *Service) waiting(ctx context.Context, jobs []job.Job) map[string]store.Waiting {
+	var ids []string
+	for i := range jobs {
+		if jobs[i].Status == job.Pending && s.limited(&jobs[i]) {
+			ids = append(ids, jobs[i].ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	waiting, err := s.o.Store.Waiting(ctx, ids)
+	if err != nil { // the jobs themselves are known, which is what was asked for
+		s.o.Log.Debug("what jobs wait for can't be told", "error", err)
+	}
+	return waiting
+}
+
+func (s *Service) limited(j *job.Job) bool {
+	p := s.projects[j.Project]
+	return j.Queue.ConcurrencyKey != "" || p != nil && (p.Slots > 0 || p.Pipelines[j.Pipeline].Slots > 0)
+}
+
+// waitingFor says why a pending job does not run.
+func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
+	if j.Status != job.Pending {
+		return ""
+	}
+	now := s.o.Now()
+	p := s.projects[j.Project]
+	switch {
+	case p == nil:
+		return fmt.Sprintf("No worker serves the project %s.", j.Project)
+	case j.NextTryAt != nil && j.NextTryAt.After(now):
+		return "Its next try is at " + job.FormatTime(*j.NextTryAt) + "."
+	case j.Queue.RunAt != nil && j.Queue.RunAt.After(now):
+		return "It runs at " + job.FormatTime(*j.Queue.RunAt) + " or later."
+	case !s.o.Worker:
+		return "This service runs no worker (--no-worker)."
+	}
+	const slot = "It waits for a slot of the %s %s: %d of %d run."
+	switch w.On {
+	case store.ScopeOfKey(j.Queue.ConcurrencyKey):
+		return fmt.Sprintf(slot, "concurrency key", j.Queue.ConcurrencyKey, w.Running, j.Queue.ConcurrencyLimit)
+	case store.ScopeOfProject(j.Project):
+		return fmt.Sprintf(slot, "project", j.Project, w.Running, p.Slots)
+	case store.ScopeOfPipeline(store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}):
+		return fmt.Sprintf(slot, "pipeline", j.Pipeline, w.Running, p.Pipelines[j.Pipeline].Slots)
+	}
+	return "It waits for a free slot of a worker."
+}

@@ -1,0 +1,47 @@
+package store
+
+import "net/url"
+
+// Limits are the slots of projects and pipelines. What is not named, or 0, has any number.
+type Limits struct {
+	Projects  map[string]int
+	Pipelines map[PipelineOf]int
+}
+
+// PipelineOf names a pipeline of a project.
+type PipelineOf struct{ Project, Pipeline string }
+
+// A scope's name is what a job of a full scope is parked on. ParkedTime is that of a job
+// whose time has not come, ParkedRequires that of one whose labels no worker here has.
+const (
+	ParkedTime     = "time"
+	ParkedRequires = "requires"
+)
+
+// ScopeOfKey names the scope of a concurrency key, over all projects.
+func ScopeOfKey(key string) string { return "key:" + key }
+
+// ScopeOfProject names the scope of a project.
+func ScopeOfProject(project string) string { return "project:" + project }
+
+// ScopeOfPipeline names the scope of a pipeline of a project.
+func ScopeOfPipeline(p PipelineOf) string {
+	return "pipeline:" + url.PathEscape(p.Project) + "/" + url.PathEscape(p.Pipeline)
+}
+
+// Waiting tells what a pending job is parked on, "" when it may be claimed, and how many
+// jobs run in that scope.
+type Waiting struct {
+	On      string
+	Running int
+}
+
+// Lacks gives the first label, by its key's order, that is required and not had.
+func Lacks(requires, labels map[string]string) (key, value string, lacks bool) {
+	for k, v := range requires {
+		if had, ok := labels[k]; (!ok || had != v) && (!lacks || k < key) {
+			key, value, lacks = k, v, true
+		}
+	}
+	return key, value, lacks
+}

@@ -1,0 +1,187 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+// A job is claimed while its project, its pipeline and its concurrency key all have a
+// free slot. One that meets a full scope is parked on it, out of the way of claims; they
+// are looked at in this order, so a job on its project's list has a free key, as far as
+// anybody knew. What keeps every eligible job in sight:
+//
+//   - A scope that has room for n more has n jobs in sight, or none parked on it. So each
+//     job that leaves a slot, or leaves the queue while in sight, has the first one of
+//     its scope's list unparked. In sight of a pipeline is also what waits for the
+//     project, since nothing else of the pipeline could go on there.
+//   - In a key, whose jobs may be of several pipelines and have limits of their own (a
+//     lane each), the first of every lane that has room is in sight.
+//
+// Unparking one too many costs a look and is never wrong: a claim counts again.
+
+// atScopes is the condition that the partial indexes of parked jobs ask for.
+const atScopes = `status = 'pending' AND parked_on < 'time' AND parked_on = ?`
+
+const atLanes = `concurrency_key IS NOT NULL AND ` + atScopes
+
+const (
+	unparkFirst = `UPDATE jobs SET parked_on = NULL WHERE rowid = (SELECT rowid FROM jobs INDEXED BY jobs_parked
+		WHERE ` + atScopes + ` ORDER BY order_key, id LIMIT 1)`
+	unparkLane = `UPDATE jobs SET parked_on = NULL WHERE rowid = (SELECT rowid FROM jobs INDEXED BY jobs_lanes
+		WHERE ` + atLanes + ` AND project = ? AND pipeline_name = ? AND concurrency_limit = ? ORDER BY order_key, id LIMIT 1)`
+	anyParked = `SELECT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_parked WHERE status = 'pending' AND parked_on < 'time')`
+)
+
+func pipelineOf(j *job.Job) store.PipelineOf {
+	return store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}
+}
+
+// parkedAtOnce gives the scope of a new job's key if that is full already, so that a
+// crowd behind a busy key never comes into the way of claims.
+func (t *tx) parkedAtOnce(ctx context.Context, j *job.Job, now time.Time) (string, error) {
+	if j.Queue.ConcurrencyKey == "" || j.Status != job.Pending || j.ReadyAt().After(now) {
+		return "", nil
+	}
+	n, err := t.runningKey(ctx, j.Queue.ConcurrencyKey)
+	if err != nil || n < j.Queue.ConcurrencyLimit {
+		return "", err
+	}
+	return store.ScopeOfKey(j.Queue.ConcurrencyKey), nil
+}
+
+const (
+	countKey      = `SELECT count(*) FROM jobs INDEXED BY jobs_running_key WHERE status = 'running' AND concurrency_key IS NOT NULL AND concurrency_key = ?`
+	countProject  = `SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE status = 'running' AND project = ?`
+	countPipeline = countProject + ` AND pipeline_name = ?`
+)
+
+func (t *tx) runningKey(ctx context.Context, key string) (n int, err error) {
+	return n, t.row(ctx, countKey, []any{key}, &n)
+}
+
+// parkedBefore gives what a job was parked on that leaves the queue otherwise than by a
+// claim; "" when it was in sight.
+func (t *tx) parkedBefore(ctx context.Context, before, after *job.Job) (on string, err error) {
+	if before.Status != job.Pending || after.Status == job.Running {
+		return "", nil
+	}
+	return on, t.row(ctx, `SELECT coalesce(parked_on, '') FROM jobs WHERE id = ?`, []any{before.ID}, &on)
+}
+
+// handOn gives the slots, or the places in sight, that a job left to those parked on its
+// scopes.
+func (t *tx) handOn(ctx context.Context, before, after *job.Job, parked string, now time.Time) error {
+	waits := after.Status == job.Pending && !after.ReadyAt().After(now)
+	switch {
+	case before.Status == job.Running && after.Status != job.Running:
+		return t.release(ctx, after, "")
+	case before.Status == job.Pending && after.Status == job.Running && after.Queue.ConcurrencyKey != "":
+		return t.settleKey(ctx, after.Queue.ConcurrencyKey) // there may be room for one more
+	case before.Status == job.Pending && after.Status != job.Running && !waits:
+		return t.release(ctx, after, parked)
+	}
+	return nil
+}
+
+// release unparks the first of each scope in which the job was in sight.
+func (t *tx) release(ctx context.Context, j *job.Job, parked string) error {
+	if parked == store.ParkedTime || parked == store.ParkedRequires {
+		return nil
+	}
+	var some bool
+	if err := t.row(ctx, anyParked, nil, &some); err != nil || !some {
+		return err
+	}
+	key, pipeline, project := store.ScopeOfKey(j.Queue.ConcurrencyKey), store.ScopeOfPipeline(pipelineOf(j)), store.ScopeOfProject(j.Project)
+	if parked == key {
+		return nil
+	}
+	if j.Queue.ConcurrencyKey != "" {
+		if err := t.settleKey(ctx, j.Queue.ConcurrencyKey); err != nil {
+			return err
+		}
+	}
+	if parked == pipeline {
+		return nil
+	}
+	if err := t.unpark(ctx, pipeline); err != nil || parked == project {
+		return err
+	}
+	return t.unpark(ctx, project)
+}
+
+// unpark brings the first job of a scope's list into sight.
+func (t *tx) unpark(ctx context.Context, scope string) error {
+	return t.unparks(ctx, unparkFirst, scope)
+}
+
+// unparks runs a statement that brings jobs into sight.
+func (t *tx) unparks(ctx context.Context, q string, args ...any) error {
+	st, err := t.stmt(ctx, q)
+	if err != nil {
+		return err
+	}
+	res, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if n > 0 {
+		t.unparked += int(n)
+		t.publish(queueTopic)
+	}
+	return err
+}
+
+// settleKey brings the first job of each lane of a key into sight that has room.
+func (t *tx) settleKey(ctx context.Context, key string) error {
+	running, err := t.runningKey(ctx, key)
+	if err != nil {
+		return err
+	}
+	scope := store.ScopeOfKey(key)
+	lanes, err := t.lanes(ctx, scope)
+	if err != nil {
+		return err
+	}
+	for _, l := range lanes {
+		if l.limit <= running {
+			continue
+		}
+		if err := t.unparks(ctx, unparkLane, scope, l.Project, l.Pipeline, l.limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lane is those jobs of a key that are alike to every limit.
+type lane struct {
+	store.PipelineOf
+	limit int
+}
+
+// nextLane skips from lane to lane, however many jobs each has.
+const nextLane = `SELECT project, pipeline_name, concurrency_limit FROM jobs INDEXED BY jobs_lanes WHERE ` + atLanes + `
+	AND (project, pipeline_name, concurrency_limit) > (?, ?, ?) ORDER BY project, pipeline_name, concurrency_limit LIMIT 1`
+
+func (t *tx) lanes(ctx context.Context, scope string) ([]lane, error) {
+	var all []lane
+	var last lane
+	for {
+		var next lane
+		err := t.row(ctx, nextLane, []any{scope, last.Project, last.Pipeline, last.limit}, &next.Project, &next.Pipeline, &next.limit)
+		if errors.Is(err, sql.ErrNoRows) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		all, last = append(all, next), next
+	}
+}

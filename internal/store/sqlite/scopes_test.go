@@ -1,0 +1,96 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/sqlite"
+	"github.com/kedrod/kedrod/internal/store/storetest"
+)
+
+// crowd submits n jobs of one key that is busy, and gives the job that holds it.
+func crowd(tb testing.TB, s *sqlite.Store, n int) job.Job {
+	tb.Helper()
+	keyed := func(i int) job.Job {
+		j := newJob(fmt.Sprintf("crowd-%06d", i))
+		j.CreatedAt = j.CreatedAt.Add(time.Duration(i) * time.Microsecond)
+		j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = "db", 1
+		return j
+	}
+	require.NoError(tb, s.SubmitAll(tb.Context(), []job.Job{keyed(0)}))
+	got, err := s.Claim(tb.Context(), claimOf(1))
+	require.NoError(tb, err)
+	require.Len(tb, got, 1)
+	for done := 1; done <= n; {
+		var batch []job.Job
+		for ; len(batch) < 1000 && done <= n; done++ {
+			batch = append(batch, keyed(done))
+		}
+		require.NoError(tb, s.SubmitAll(tb.Context(), batch))
+	}
+	return got[0]
+}
+
+func claimOf(limit int) store.Claim {
+	return store.Claim{Worker: "w", Limit: limit, Projects: []string{newJob("x").Project}, Limits: store.Limits{Projects: map[string]int{newJob("x").Project: 100}}}
+}
+
+// TestACrowdBehindABusyKey is not in the way of others, and goes on one by one.
+func TestACrowdBehindABusyKey(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"), storetest.NewClock())
+	defer func() { require.NoError(t, s.Close()) }()
+	holder := crowd(t, s, 5000)
+	inSight, err := s.InSight(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, inSight)
+	late := newJob("late")
+	late.CreatedAt = late.CreatedAt.Add(time.Hour)
+	require.NoError(t, s.SubmitAll(t.Context(), []job.Job{late}))
+	got, err := s.Claim(t.Context(), claimOf(10))
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.Equal(t, late.ID, got[0].ID)
+	for i := 1; i < 4; i++ {
+		_, err := s.Report(t.Context(), job.Ref{JobID: holder.ID, Attempt: 1, Worker: "w"}, job.Outcome{Status: job.Completed}, store.Advance{})
+		require.NoError(t, err)
+		inSight, err := s.InSight(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, inSight, "one slot brings up one job")
+		got, err := s.Claim(t.Context(), claimOf(10))
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		holder = got[0]
+		require.Equal(t, fmt.Sprintf("crowd-%06d", i), holder.ID)
+	}
+}
+
+// BenchmarkClaim takes a job through submission, claim and report, with a crowd of
+// pending jobs behind a busy key.
+func BenchmarkClaim(b *testing.B) {
+	for _, n := range []int{0, 100_000} {
+		b.Run(fmt.Sprint(n, " parked"), func(b *testing.B) {
+			s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "jobs.db"), sqlite.Options{})
+			require.NoError(b, err)
+			defer func() { require.NoError(b, s.Close()) }()
+			crowd(b, s, n)
+			b.ResetTimer()
+			b.StopTimer()
+			for i := range b.N {
+				require.NoError(b, s.SubmitAll(b.Context(), []job.Job{newJob(fmt.Sprint("job-", i))}))
+				b.StartTimer()
+				got, err := s.Claim(b.Context(), claimOf(4))
+				b.StopTimer()
+				require.NoError(b, err)
+				require.Len(b, got, 1)
+				_, err = s.Report(b.Context(), job.Ref{JobID: got[0].ID, Attempt: 1, Worker: "w"}, job.Outcome{Status: job.Completed}, store.Advance{})
+				require.NoError(b, err)
+			}
+		})
+	}
+}

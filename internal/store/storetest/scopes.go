@@ -1,0 +1,265 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
+)
+
+func (s *suite) claimWithin(limit int, l store.Limits) []job.Job {
+	s.t.Helper()
+	jobs, err := s.Claim(s.ctx(), store.Claim{Worker: "w", Limit: limit, Projects: []string{"proj", "other"}, Limits: l})
+	require.NoError(s.t, err)
+	return jobs
+}
+
+func idsOf(jobs []job.Job) []string {
+	ids := []string{}
+	for i := range jobs {
+		ids = append(ids, jobs[i].ID)
+	}
+	return ids
+}
+
+func (s *suite) end(j job.Job) {
+	s.t.Helper()
+	_, err := s.Report(s.ctx(), refOf(j), s.completed(), store.Advance{})
+	require.NoError(s.t, err)
+}
+
+// limits: what waits for a slot is told so, is out of the way of others, and comes up in
+// its order when one who runs there ends.
+func (s *suite) limits() {
+	train := store.PipelineOf{Project: "proj", Pipeline: "train"}
+	l := store.Limits{Projects: map[string]int{"other": 1}, Pipelines: map[store.PipelineOf]int{train: 2}}
+	keyed := func(j *job.Job) { j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = "db", 1 }
+	var byKey, byPipeline, byProject []job.Job
+	for range 3 {
+		byKey = append(byKey, s.submit(keyed))
+		byPipeline = append(byPipeline, s.submit(func(j *job.Job) { j.Pipeline = "train" }))
+		byProject = append(byProject, s.submit(func(j *job.Job) { j.Project = "other" }))
+	}
+	free := s.submit(nil)
+	first := s.claimWithin(100, l)
+	require.Equal(s.t, []string{byKey[0].ID, byPipeline[0].ID, byProject[0].ID, byPipeline[1].ID, free.ID}, idsOf(first))
+	late := s.submit(keyed) // its key is known to be busy
+	w, err := s.Waiting(s.ctx(), []string{byKey[1].ID, byPipeline[2].ID, byProject[2].ID, late.ID, free.ID, "unknown"})
+	require.NoError(s.t, err)
+	require.Equal(s.t, map[string]store.Waiting{
+		byKey[1].ID: {On: store.ScopeOfKey("db"), Running: 1}, byPipeline[2].ID: {On: store.ScopeOfPipeline(train), Running: 2},
+		byProject[2].ID: {On: store.ScopeOfProject("other"), Running: 1}, late.ID: {On: store.ScopeOfKey("db"), Running: 1},
+	}, w)
+	require.Empty(s.t, s.claimWithin(100, l))
+	wake, unsubscribe := s.Subscribe(store.TopicQueue)
+	defer unsubscribe()
+	s.end(first[0])
+	<-wake
+	require.Equal(s.t, []string{byKey[1].ID}, idsOf(s.claimWithin(100, l)))
+	s.end(first[1])
+	s.end(first[2])
+	require.Equal(s.t, []string{byProject[1].ID, byPipeline[2].ID}, idsOf(s.claimWithin(100, l)))
+	// A lost worker frees everything at once, and its jobs come first.
+	_, err = s.LoseWorker(s.ctx(), "w")
+	require.NoError(s.t, err)
+	require.Equal(s.t, []string{byKey[1].ID, byPipeline[1].ID, byProject[1].ID, byPipeline[2].ID, free.ID}, idsOf(s.claimWithin(100, l)))
+	require.Empty(s.t, s.claimWithin(100, l))
+}
+
+// limitsChange: a start with other limits or labels looks at what is parked anew.
+func (s *suite) limitsChange() {
+	one := store.Limits{Projects: map[string]int{"proj": 1}}
+	var all []string
+	for range 4 {
+		all = append(all, s.submit(nil).ID)
+	}
+	needs := s.submit(func(j *job.Job) { j.Project, j.Queue.Requires = "other", map[string]string{"gpu": "a100"} })
+	require.Equal(s.t, all[:1], idsOf(s.claimWithin(9, one)))
+	w, err := s.Waiting(s.ctx(), []string{needs.ID})
+	require.NoError(s.t, err)
+	require.Equal(s.t, store.ParkedRequires, w[needs.ID].On)
+	three := store.Limits{Projects: map[string]int{"proj": 3}}
+	require.NoError(s.t, s.Reconsider(s.ctx(), three))
+	require.Equal(s.t, all[1:3], idsOf(s.claimWithin(9, three)))
+	require.NoError(s.t, s.Reconsider(s.ctx(), store.Limits{}))
+	got, err := s.Claim(s.ctx(), store.Claim{Worker: "w", Limit: 9, Projects: []string{"proj", "other"}, Labels: map[string]string{"gpu": "a100", "x": ""}})
+	require.NoError(s.t, err)
+	require.Equal(s.t, []string{all[3], needs.ID}, idsOf(got))
+}
+
+// scopes drives jobs of many scopes by random events. Each claim must give exactly what
+// a plain search in order of the keys would: nothing over a limit, nothing left waiting
+// that could run.
+func (s *suite) scopes() {
+	rapid.Check(s.t, func(t *rapid.T) {
+		m := scopeModel{jobs: map[string]*job.Job{}, limits: store.Limits{
+			Projects:  map[string]int{"proj": rapid.IntRange(0, 3).Draw(t, "proj"), "other": rapid.IntRange(0, 3).Draw(t, "other")},
+			Pipelines: map[store.PipelineOf]int{},
+		}}
+		for _, p := range []string{"proj", "other"} {
+			m.limits.Pipelines[store.PipelineOf{Project: p, Pipeline: "a"}] = rapid.IntRange(0, 2).Draw(t, p+"/a")
+		}
+		labels := map[string]string{"gpu": "a"}
+		one := func(t *rapid.T, what string, st job.Status) *job.Job {
+			var of []*job.Job
+			for _, j := range m.sorted() {
+				if j.Status == st {
+					of = append(of, j)
+				}
+			}
+			if len(of) == 0 {
+				t.Skip("none")
+			}
+			return rapid.SampledFrom(of).Draw(t, what)
+		}
+		keep := func(j job.Job, err error) {
+			require.NoError(t, err)
+			*m.jobs[j.ID] = j
+		}
+		_, err := s.LoseWorker(s.ctx(), "w")
+		require.NoError(t, err)
+		s.clear(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"submit": func(t *rapid.T) {
+				j := s.submit(func(j *job.Job) {
+					j.Project = rapid.SampledFrom([]string{"proj", "other"}).Draw(t, "project")
+					j.Pipeline = rapid.SampledFrom([]string{"a", "b"}).Draw(t, "pipeline")
+					j.Queue.Priority = rapid.IntRange(-1, 1).Draw(t, "priority")
+					j.Queue.MaxAttempts = 2
+					if k := rapid.SampledFrom([]string{"", "k", "l"}).Draw(t, "key"); k != "" {
+						j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = k, rapid.IntRange(1, 2).Draw(t, "limit")
+					}
+					if rapid.IntRange(0, 5).Draw(t, "requires") == 0 {
+						j.Queue.Requires = map[string]string{"gpu": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "gpu")}
+					}
+					if rapid.IntRange(0, 5).Draw(t, "expires") == 0 {
+						j.Queue.ExpiresAt = ptr(j.CreatedAt.Add(20 * time.Second))
+					}
+				})
+				m.jobs[j.ID] = &j
+			},
+			"claim": func(t *rapid.T) {
+				n := rapid.IntRange(1, 4).Draw(t, "n")
+				want := m.claim(n, labels, s.clock.Now())
+				got, err := s.Claim(s.ctx(), store.Claim{Worker: "w", Limit: n, Projects: []string{"proj", "other"}, Limits: m.limits, Labels: labels})
+				require.NoError(t, err)
+				require.Equal(t, want, idsOf(got))
+				for _, j := range got {
+					keep(j, nil)
+				}
+				for id, j := range m.jobs {
+					if j.Status == job.Pending { // it may have expired
+						keep(s.Get(s.ctx(), id))
+					}
+				}
+			},
+			"complete": func(t *rapid.T) {
+				j := one(t, "job", job.Running)
+				keep(s.Report(s.ctx(), refOf(*j), s.completed(), store.Advance{}))
+			},
+			"fail": func(t *rapid.T) {
+				j := one(t, "job", job.Running)
+				keep(s.Report(s.ctx(), refOf(*j), s.failed(job.Killed), store.Advance{}))
+			},
+			"give back": func(t *rapid.T) {
+				j := one(t, "job", job.Running)
+				keep(s.GiveBack(s.ctx(), refOf(*j)))
+			},
+			"cancel": func(t *rapid.T) {
+				j := one(t, "job", job.Pending)
+				keep(s.Update(s.ctx(), j.ID, func(j *job.Job) error { j.RequestCancel(s.clock.Now()); return nil }))
+			},
+			"delay": func(t *rapid.T) {
+				j := one(t, "job", job.Pending)
+				at := s.clock.Now().Add(10 * time.Second)
+				keep(s.Update(s.ctx(), j.ID, func(j *job.Job) error { j.NextTryAt = &at; return nil }))
+			},
+			"lose": func(t *rapid.T) {
+				lost, err := s.LoseWorker(s.ctx(), "w")
+				require.NoError(t, err)
+				for _, j := range lost {
+					keep(j, nil)
+				}
+			},
+			"expire": func(t *rapid.T) {
+				s.clock.Add(5 * time.Second)
+				require.NoError(t, s.ExpireDue(s.ctx()))
+				for id := range m.jobs {
+					keep(s.Get(s.ctx(), id))
+				}
+			},
+			"other limits": func(t *rapid.T) {
+				m.limits.Projects["proj"] = rapid.IntRange(0, 3).Draw(t, "proj")
+				m.limits.Pipelines[store.PipelineOf{Project: "proj", Pipeline: "a"}] = rapid.IntRange(0, 2).Draw(t, "proj/a")
+				require.NoError(t, s.Reconsider(s.ctx(), m.limits))
+			},
+		})
+	})
+}
+
+// clear cancels what a run of the property before this one left.
+func (s *suite) clear(t *rapid.T) {
+	for _, st := range []job.Status{job.Pending, job.Running} {
+		for _, id := range s.ids(store.Filter{Statuses: []job.Status{st}, Limit: 10_000}) {
+			_, err := s.Update(s.ctx(), id, func(j *job.Job) error { j.RequestCancel(s.clock.Now()); return nil })
+			require.NoError(t, err)
+		}
+	}
+}
+
+// scopeModel holds the jobs in memory.
+type scopeModel struct {
+	jobs   map[string]*job.Job
+	limits store.Limits
+}
+
+func (m *scopeModel) sorted() []*job.Job {
+	var all []*job.Job
+	for _, j := range m.jobs {
+		all = append(all, j)
+	}
+	slices.SortFunc(all, func(a, b *job.Job) int {
+		return cmp.Or(cmp.Compare(a.OrderKey(), b.OrderKey()), cmp.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+// claim gives the ids that must be claimed next, in order.
+func (m *scopeModel) claim(n int, labels map[string]string, now time.Time) []string {
+	running := map[string]int{}
+	scopes := func(j *job.Job) map[string]int {
+		p := store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}
+		return map[string]int{
+			"project " + j.Project: m.limits.Projects[j.Project], fmt.Sprint("pipeline ", p): m.limits.Pipelines[p],
+			"key " + j.Queue.ConcurrencyKey: j.Queue.ConcurrencyLimit,
+		}
+	}
+	for _, j := range m.jobs {
+		for scope := range scopes(j) {
+			if j.Status == job.Running {
+				running[scope]++
+			}
+		}
+	}
+	ids := []string{}
+	for _, j := range m.sorted() {
+		_, _, free := store.Lacks(j.Queue.Requires, labels)
+		free = !free && j.Status == job.Pending && !j.ReadyAt().After(now) && (j.Queue.ExpiresAt == nil || j.Queue.ExpiresAt.After(now))
+		for scope, limit := range scopes(j) {
+			free = free && (limit == 0 || running[scope] < limit)
+		}
+		if free && len(ids) < n {
+			ids = append(ids, j.ID)
+			for scope := range scopes(j) {
+				running[scope]++
+			}
+		}
+	}
+	return ids
+}
