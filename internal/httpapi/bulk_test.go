@@ -57,6 +57,18 @@ func TestRetryMany(t *testing.T) {
 	a = r.call("POST", "/api/v1/jobs/retry", fmt.Sprintf(`{"ids": [%q, %q]}`, one, pending))
 	require.Equal(t, http.StatusConflict, a.status, a.body)
 	require.Contains(t, a.object(t)["detail"], pending)
+	require.Equal(t, 2, r.count("pending"))
+	// More than one transaction, and only the last is refused.
+	ids := []string{}
+	for range 101 {
+		v, _, err := r.service.Submit(t.Context(), service.Anonymous(), service.Submission{Pipeline: "train"})
+		require.NoError(t, err)
+		_, err = r.service.Cancel(t.Context(), service.Anonymous(), v.ID)
+		require.NoError(t, err)
+		ids = append(ids, v.ID)
+	}
+	_, err := r.service.RetryAll(t.Context(), service.Anonymous(), service.Selection{IDs: append(ids, pending)})
+	require.Error(t, err)
 	require.Equal(t, 2, r.count("pending"), "each is judged before the first is submitted")
 	require.Equal(t, http.StatusUnprocessableEntity, r.call("POST", "/api/v1/jobs/retry", fmt.Sprintf(`{"ids": [%q], "from": "failure"}`, one)).status)
 }
@@ -92,6 +104,9 @@ func TestManyIsAuditedOnce(t *testing.T) {
 	_, scoped := g.key("scoped", "runner", nil, "sales")
 	body := `{"filter": {"user_id": "ann"}, "expect": 250}`
 	require.Equal(t, http.StatusConflict, g.call("POST", "/api/v1/jobs/cancel", body, bearer(scoped)...).status, "of another project")
+	lab := g.jobs["lab"]
+	require.Equal(t, http.StatusNotFound, g.call("POST", "/api/v1/jobs/cancel", `{"ids": ["`+lab+`"]}`, bearer(scoped)...).status)
+	require.Equal(t, "pending", g.get("/api/v1/jobs/"+lab, bearer(g.admin)...).object(t)["status"])
 	for _, verb := range []string{"cancel", "retry"} {
 		require.Equal(t, http.StatusOK, g.call("POST", "/api/v1/jobs/"+verb, body, bearer(g.admin)...).status)
 

@@ -65,5 +65,12 @@ func queueOperations() []operation {
 			refusals: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge},
 			serve:    (*api).retry,
 		},
+		{
+			method: http.MethodGet, path: "/api/v1/stats", id: "get-stats", tag: "jobs", summary: "Count jobs by status, pipeline and reason", right: service.Read,
+			doc:     "Those that were created within the window. It counts the newest 100,000 at most, and says so.",
+			query:   []param{{name: "window", doc: "How far back: 90m, 24h, 7d, at most 366d; 24h unless given."}},
+			answers: []answer{{status: http.StatusOK, doc: "The counts.", body: client.Stats{}}},
+			serve:   (*api).stats,
+		},
 	}
 }

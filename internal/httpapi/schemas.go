@@ -119,6 +119,9 @@ func (s *schemas) mendSubmission() {
 	batch.MinItems, batch.MaxItems = new(1), new(service.MaxBatch)
 	s.mendPatch()
 	s.mendSelections()
+	for _, field := range []string{"by_status", "by_pipeline", "by_reason"} {
+		s.registry.Map()["Stats"].Properties[field].Nullable = false
+	}
 	retry := s.registry.Map()["Retry"]
 	retry.Required = nil
 	retry.Properties["from"].Enum = []any{"start"}

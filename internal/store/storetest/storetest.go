@@ -20,6 +20,7 @@ import (
 type Store interface {
 	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
 	SubmitAll(ctx context.Context, jobs []job.Job) error
+	Stats(ctx context.Context, since time.Time, projects []string, most int) (store.Stats, error)
 	Amend(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error)
 	UpdateAll(ctx context.Context, ids []string, fn func(*job.Job) error) error
 	Repeated(ctx context.Context, idem store.Idempotency) (*job.Job, error)
@@ -138,6 +139,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"a changed priority or time moves a pending job":        (*suite).amend,
 		"changed labels are found, those before are not":        (*suite).amendLabels,
 		"several jobs change together or not at all":            (*suite).updateAll,
+		"stats count what was created, of the newest only":      (*suite).stats,
 		"who subscribed is woken after the commit":              (*suite).wakes,
 		"an ended context is an error, not a lost write":        (*suite).contexts,
 		"random events leave the store where the domain stands": (*suite).shadow,
