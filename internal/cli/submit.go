@@ -39,8 +39,10 @@ A key that holds dots of its own goes by --params FILE.`,
 				return usagef("PIPELINE and --pipeline-names say the same; give one of them")
 			case s.RunAt != nil && s.DelaySeconds != nil:
 				return usagef("--run-at and --delay say the same; give one of them")
+			case dry && (wait.on || wait.text != "" || follow || key != ""):
+				return usagef("--dry-run runs nothing: leave out --wait, --wait-timeout, --follow and --idempotency-key")
 			case dry:
-				return usagef("--dry-run is not supported in this version")
+				return a.dryRun(cmd.Context(), s)
 			}
 			limit, err := wait.limit()
 			if err != nil {

@@ -124,7 +124,7 @@ func TestFiltersOfPs(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, args := range []string{"serv", "ps x", "ps --statsu x", "ps -n 0", "ps --since soon", "-o yaml ps", "show", "show a b", "cancel", "submit", "submit a b",
 		"submit a --pipeline-names b", "submit p --run-at x", "submit p --run-at 2026-11-25T06:00:00Z --delay 5s", "submit p --delay x", "submit p --timeout 5x",
-		"submit p -p x", "submit p -p =1", "submit p -s x", "submit p --labels x", "submit p --params absent.json", "submit p --runner-params 5", "submit p --dry-run",
+		"submit p -p x", "submit p -p =1", "submit p -s x", "submit p --labels x", "submit p --params absent.json", "submit p --runner-params 5", "submit p --dry-run --wait",
 		"submit p --wait-timeout 0", "submit p -p a=1 -p a.b=2", "submit p -p a..b=2", "submit p --priority x", "logs " + idA + " --attempt 0", "logs " + idA + " --tail 0",
 		"worker", "keys create --name x", "--url ftp://x ps", "serve x", "serve --listen x", "serve --database-url x"} {
 		said := run(t.Context(), t, "http://127.0.0.1:1", strings.Fields(args))

@@ -38,7 +38,7 @@ func (a *api) authenticate(c *call) (service.Caller, error) {
 
 // changes tells the operations that are audited when they succeed.
 func (op *operation) changes() bool {
-	return !op.public && op.method != http.MethodGet
+	return !op.public && !op.asks && op.method != http.MethodGet
 }
 
 // act is the call as the audit names it.

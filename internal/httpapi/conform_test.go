@@ -134,6 +134,7 @@ func TestOperations(t *testing.T) {
 		"POST /api/v1/jobs/cancel":       "cancel-jobs",
 		"POST /api/v1/jobs/retry":        "retry-jobs",
 		"GET /api/v1/stats":              "get-stats",
+		"POST /api/v1/jobs/validate":     "validate-job",
 		"DELETE /api/v1/jobs/{id}":       "delete-job",
 		"PATCH /api/v1/jobs/{id}":        "change-job",
 		"POST /api/v1/jobs/{id}/retry":   "retry-job",

@@ -25,6 +25,7 @@ type operation struct {
 	public bool // needs no key
 	right  service.Right
 	whole  bool
+	asks   bool // it changes nothing, although it is no GET: it is not audited
 	serve  func(*api, *call) error
 }
 

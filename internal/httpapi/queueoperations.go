@@ -21,6 +21,14 @@ func queueOperations() []operation {
 			serve:    (*api).submitAll,
 		},
 		{
+			method: http.MethodPost, path: "/api/v1/jobs/validate", id: "validate-job", tag: "jobs", summary: "Say what would become of a submission", right: service.Run, asks: true,
+			doc:      "It is judged as a submission is; nothing is stored, nothing runs. What would be refused is 200, too, with `valid` false.",
+			body:     client.Submission{},
+			answers:  []answer{{status: http.StatusOK, doc: "What would become of it.", body: client.Validation{}}},
+			refusals: []int{http.StatusRequestEntityTooLarge},
+			serve:    (*api).validate,
+		},
+		{
 			method: http.MethodPost, path: "/api/v1/jobs/cancel", id: "cancel-jobs", tag: "jobs", summary: "Cancel many jobs", right: service.Run,
 			doc: fmt.Sprintf("Those of `ids`, or those that `filter` fits, at most %d. When there are not as many as `expect`, it is 409 and nothing is done. ", service.MaxBulk) +
 				"Each is cancelled as by its own call; those that have ended stay as they are.",

@@ -38,6 +38,7 @@ func probes() map[string]probe {
 		"cancel-jobs":       {path: "/api/v1/jobs/cancel", body: `{"filter": {"id": "{id}"}, "expect": 1}`, outside: 409},
 		"retry-jobs":        {path: "/api/v1/jobs/retry", body: `{"ids": ["{ended}"]}`, outside: 404},
 		"get-stats":         {path: "/api/v1/stats", outside: 200},
+		"validate-job":      {path: "/api/v1/jobs/validate", body: `{"pipeline_name": "train", "project": "{project}"}`, outside: 200},
 		"change-job":        {path: "/api/v1/jobs/{pending}", body: `{"priority": 1}`, outside: 404},
 		"delete-job":        {path: "/api/v1/jobs/{ended}", outside: 404},
 		"retry-job":         {path: "/api/v1/jobs/{ended}/retry", outside: 404},

@@ -119,6 +119,9 @@ func (s *schemas) mendSubmission() {
 	batch.MinItems, batch.MaxItems = new(1), new(service.MaxBatch)
 	s.mendPatch()
 	s.mendSelections()
+	for _, field := range []string{"nodes", "missing_inputs", "unknown_parameters"} {
+		s.registry.Map()["Validation"].Properties[field].Nullable = true
+	}
 	for _, field := range []string{"by_status", "by_pipeline", "by_reason"} {
 		s.registry.Map()["Stats"].Properties[field].Nullable = false
 	}
