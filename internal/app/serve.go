@@ -115,7 +115,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	}
 	svc := service.New(service.Options{
 		Store: sparing, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
-		Worker: !cfg.NoWorker, Watcher: watcher, Now: time.Now, Log: log,
+		Worker: !cfg.NoWorker, WorkerLabels: cfg.WorkerLabels, Watcher: watcher, Now: time.Now, Log: log,
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
 	if err := svc.LoadKeys(ctx); err != nil {
@@ -142,7 +142,7 @@ func identity(cfg config.Config, version string) (store.Worker, error) {
 		host = "localhost"
 	}
 	return store.Worker{
-		ID: id.String(), Host: host, PID: os.Getpid(), Version: version, Slots: cfg.Concurrency, StartedAt: job.Truncate(time.Now()),
+		ID: id.String(), Host: host, PID: os.Getpid(), Version: version, Slots: cfg.Concurrency, Labels: cfg.WorkerLabels, StartedAt: job.Truncate(time.Now()),
 	}, nil
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	RateLimit      RateLimit
 	CORSOrigins    []string // whose pages may call from browsers
 	NoWorker       bool     // run no jobs here
+	WorkerLabels   map[string]string
 	Projects       []Project
 	Retention      Retention
 	Disk           Disk

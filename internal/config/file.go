@@ -98,6 +98,8 @@ func (p *parser) mapping(node *yaml.Node, prefix string) {
 			p.mapping(value, at+".")
 		case isSetting && s.later:
 			p.laterSetting(s, value)
+		case isSetting && s.labels && value.Kind == yaml.MappingNode:
+			p.labels(value, s)
 		case isSetting && s.list:
 			p.set(value, s, strings.Join(p.list(value, at), ","))
 		case isSetting:

@@ -148,6 +148,7 @@ func (l *loader) config() (Config, error) {
 	c.RateLimit.PerSecond, _ = strconv.ParseFloat(l.text("rate_limit.per_second"), 64)
 	c.RateLimit.Burst, _ = strconv.Atoi(l.text("rate_limit.burst"))
 	c.CORSOrigins = splitList(l.text("cors_origin"))
+	c.WorkerLabels, _ = parseLabels(l.text("worker_labels"))
 	c.NoWorker, _ = parseBool(l.text("no_worker"))
 	c.Retention.Jobs, _ = ParseDuration(l.text("retention.jobs"))
 	c.Retention.JobsCount, _ = strconv.Atoi(l.text("retention.jobs_count"))

@@ -110,9 +110,9 @@ retention: {jobs: 90d, jobs_count: 1000, logs: 30d, logs_total: 20GB, log_size: 
 disk: {min_free: 1GB, ballast: 64MB}
 metrics_public: true
 log: {file: logs/k.log, max_size: 20MB, max_age: 30d, max_files: 5, level: debug, format: json}
+worker_labels: {gpu: a100, site: ''}
 # what holds anyway may be said
 lease: 15s
-worker_labels: {}
 projects:
   - name: sales
     path: sales
@@ -138,7 +138,7 @@ projects:
 	c.values = nil
 	require.Equal(t, Config{File: filepath.Join(w.cwd, "kedrod.yaml"), Listen: "[::1]:9000", DataDir: filepath.Join(w.cwd, "data"), Concurrency: 3,
 		StopGrace: StopGrace{time.Minute, 500 * time.Millisecond}, DrainTimeout: 90 * time.Minute, UnknownFields: Ignore, InsecureNoAuth: true,
-		RateLimit: RateLimit{2.5, 7}, NoWorker: true, Retention: Retention{90 * 24 * time.Hour, 1000, 30 * 24 * time.Hour, 20e9, 60e6}, Disk: Disk{1e9, 64e6}, MetricsPublic: true, Log: Log{filepath.Join(w.cwd, "logs", "k.log"), 20e6, 30 * 24 * time.Hour, 5, slog.LevelDebug, "json"}, Projects: []Project{
+		RateLimit: RateLimit{2.5, 7}, NoWorker: true, WorkerLabels: map[string]string{"gpu": "a100", "site": ""}, Retention: Retention{90 * 24 * time.Hour, 1000, 30 * 24 * time.Hour, 20e9, 60e6}, Disk: Disk{1e9, 64e6}, MetricsPublic: true, Log: Log{filepath.Join(w.cwd, "logs", "k.log"), 20e6, 30 * 24 * time.Hour, 5, slog.LevelDebug, "json"}, Projects: []Project{
 			{Name: "sales", Path: filepath.Join(w.cwd, "sales"), Python: filepath.Join(w.cwd, ".venv/bin/python"), RunEnv: Strict,
 				PassEnv: []string{"AWS_PROFILE", "B"}, Env: map[string]string{"KEDRO_ENV": "prod", "DEBUG": "1", "TOKEN": "s3cret"},
 				Timeout: 48 * time.Hour, DynamicRegistry: true, Concurrency: 2,
@@ -262,7 +262,7 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 }
 
 func TestLaterSettingsAreRefusedByName(t *testing.T) {
-	values := map[string]string{"database_url": "postgres://u:hunter2@h/d", "worker_labels": "gpu=a", "lease": "30s",
+	values := map[string]string{"database_url": "postgres://u:hunter2@h/d", "lease": "30s",
 		"projects.warm":         "auto",
 		"webhook_allow_private": "true", "celery_broker": "redis://h", "celery_backend": "redis://h"}
 	for _, s := range settings() {
@@ -287,7 +287,7 @@ func TestLaterSettingsAreRefusedByName(t *testing.T) {
 
 func TestRefusedFlags(t *testing.T) {
 	for _, args := range [][]string{{"--listen", "8000"}, {"--listen", "unix:/x"}, {"--listen", "h:http"}, {"--concurrency", "0"}, {"--drain-timeout", "20"},
-		{"--unknown-fields", "maybe"}, {"--no-worker=perhaps"}, {"--log-level", "info+1"}, {"--data-dir", " "}, {"--pass-env", "A-B"}, {"--pass-env", "KEDROD_X"},
+		{"--unknown-fields", "maybe"}, {"--worker-labels", "gpu"}, {"--worker-labels", "a=b,a=c"}, {"--worker-labels", "a:b=c"}, {"--no-worker=perhaps"}, {"--log-level", "info+1"}, {"--data-dir", " "}, {"--pass-env", "A-B"}, {"--pass-env", "KEDROD_X"},
 		{"--project", "p", "--project", "./p"}} {
 		_, _, err := newWorld(t).try(args...)
 		var refused *fault.Error

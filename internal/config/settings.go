@@ -22,6 +22,7 @@ type setting struct {
 	list     bool               // several values; as text, with commas
 	secret   bool               // has a _FILE form, is never printed
 	check    func(string) error // what is wrong with a text, as a sentence's end
+	labels   bool               // a mapping in the file, KEY=VALUE,… elsewhere
 	later    bool               // of a later version: refused unless it is the default
 }
 
@@ -45,6 +46,7 @@ func settings() []setting {
 		{key: "rate_limit.burst", flag: "rate-limit-burst", usage: "how many calls a key may make at once", fallback: "400", check: isBurst},
 		{key: "cors_origin", flag: "cors-origin", usage: "origin whose pages may call from browsers, such as https://board.example; may be given several times", list: true, check: areOrigins},
 		{key: "no_worker", flag: "no-worker", usage: "run no jobs here", fallback: "false", boolean: true, check: isBool},
+		{key: "worker_labels", flag: "worker-labels", usage: "what jobs may require of this worker, as KEY=VALUE,KEY=VALUE", labels: true, check: isLabels},
 		{key: "retention.jobs", flag: "retention-jobs", usage: "how long jobs are kept after their end, such as 90d (0: for ever)", fallback: "0", check: isDuration},
 		{key: "retention.jobs_count", flag: "retention-jobs-count", usage: "how many jobs are kept, the newest (0: all)", fallback: "0", check: isNumber},
 		{key: "retention.logs", flag: "retention-logs", usage: "how long logs and run folders are kept after a job's end, such as 30d (0: as long as the job)", fallback: "0", check: isDuration},
@@ -61,7 +63,6 @@ func settings() []setting {
 		{key: "log.format", flag: "log-format", usage: "auto (text on a terminal, else JSON), text or json", fallback: "auto", check: oneOf("auto", "text", "json")},
 
 		{key: "database_url", flag: "database-url", later: true, secret: true, check: isText},
-		{key: "worker_labels", flag: "worker-labels", later: true, check: isText},
 		{key: "lease", flag: "lease", later: true, fallback: "15s", check: isDuration},
 		{key: "projects.warm", flag: "warm", later: true, fallback: "off", check: oneOf("auto", "on", "off")},
 		{key: "webhook_allow_private", flag: "webhook-allow-private", later: true, fallback: "false", boolean: true, check: isBool},

@@ -39,13 +39,14 @@ func TestWorkers(t *testing.T) {
 	require.Empty(t, r.get("/api/v1/workers").object(t)["items"])
 	now := time.Now()
 	require.NoError(t, r.store.SaveWorker(t.Context(), store.Worker{
-		ID: "w1", Host: "h", PID: 7, Version: "1", State: store.WorkerReady, Slots: 2, Projects: []string{"sales"}, StartedAt: now, SeenAt: now,
+		ID: "w1", Host: "h", PID: 7, Version: "1", State: store.WorkerReady, Slots: 2, Projects: []string{"sales"}, Labels: map[string]string{"gpu": "a100"}, StartedAt: now, SeenAt: now,
 	}))
 	id := r.submit()
 	r.claim()
 	w := r.get("/api/v1/workers").object(t)["items"].([]any)[0].(map[string]any)
 	require.Equal(t, []any{id}, w["running"])
 	require.Equal(t, "ready", w["status"])
+	require.Equal(t, map[string]any{"gpu": "a100"}, w["labels"])
 	require.Equal(t, "ok", r.get("/readyz").body[:2])
 	require.Equal(t, "ok\n", r.get("/livez").body)
 }

@@ -144,8 +144,12 @@ func (a *api) workers(c *call) error {
 }
 
 func wireWorker(w *store.Worker) client.Worker {
+	labels := w.Labels
+	if labels == nil {
+		labels = map[string]string{}
+	}
 	return client.Worker{
 		ID: w.ID, Host: w.Host, PID: w.PID, Version: w.Version, Status: string(w.State), Slots: w.Slots, Running: list(w.Running),
-		Projects: list(w.Projects), Labels: map[string]string{}, StartedAt: client.Time{Time: w.StartedAt}, SeenAt: wireTime(&w.SeenAt),
+		Projects: list(w.Projects), Labels: labels, StartedAt: client.Time{Time: w.StartedAt}, SeenAt: wireTime(&w.SeenAt),
 	}
 }

@@ -67,10 +67,32 @@ func TestScopesOfASubmissionAreBounded(t *testing.T) {
 		`{"pipeline_name": "train", "concurrency_key": "a", "concurrency_limit": 1001}`:    "concurrency_limit",
 		`{"pipeline_name": "train", "concurrency_key": "a\u0000", "concurrency_limit": 1}`: "concurrency_key",
 		`{"pipeline_name": "train", "labels": {"a": 1}}`:                                   "labels.a",
+		`{"pipeline_name": "train", "requires": {"": "x"}}`:                                "requires",
+		`{"pipeline_name": "train", "requires": {"a": null}}`:                              "requires.a",
 		`{"pipeline_name": "train", "labels": ["a"]}`:                                      "labels",
 	} {
 		a := r.call(http.MethodPost, "/api/v1/jobs", body)
 		require.Equal(t, http.StatusUnprocessableEntity, a.status, body)
 		require.Equal(t, field, a.object(t)["errors"].([]any)[0].(map[string]any)["field"], body)
 	}
+}
+
+// TestAJobSaysWhichLabelNoWorkerHas, and is in nobody's way.
+func TestAJobSaysWhichLabelNoWorkerHas(t *testing.T) {
+	r := newRigOf(t, []string{"sales"}, func(o *service.Options) { o.WorkerLabels = map[string]string{"gpu": "a100"} })
+	submit := func(requires string) map[string]any {
+		a := r.call(http.MethodPost, "/api/v1/jobs", `{"pipeline_name": "train", "requires": `+requires+`}`)
+		require.Equal(t, http.StatusCreated, a.status, a.body)
+		return a.object(t)
+	}
+	lacks := submit(`{"gpu": "a100", "site": "x"}`)
+	require.Equal(t, map[string]any{"gpu": "a100", "site": "x"}, lacks["requires"])
+	require.Equal(t, "No worker has the label site=x that it requires.", lacks["waiting_for"])
+	has := submit(`{"gpu": "a100"}`)
+	require.Equal(t, "It waits for a free slot of a worker.", has["waiting_for"])
+	got, err := r.store.Claim(t.Context(), store.Claim{Worker: "w1", Limit: 9, Projects: []string{"sales"}, Labels: map[string]string{"gpu": "a100"}})
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.Equal(t, has["id"], got[0].ID)
+	require.Equal(t, lacks["waiting_for"], r.get("/api/v1/jobs/" + lacks["id"].(string)).object(t)["waiting_for"])
 }

@@ -20,12 +20,12 @@ import (
 func taken() []string {
 	return []string{"pipeline_name", "parameters", "user_id", "project", "tags", "node_names", "from_nodes", "to_nodes", "env",
 		"priority", "run_at", "delay_seconds", "timeout_seconds", "expires_at", "max_attempts", "retry_on", "max_recoveries", "labels",
-		"concurrency_key", "concurrency_limit"}
+		"concurrency_key", "concurrency_limit", "requires"}
 }
 
 func notYet() []string {
 	return []string{"from_inputs", "to_outputs", "namespaces", "pipeline_names", "load_versions", "conf_source", "runner", "runner_params",
-		"is_async", "only_missing_outputs", "requires", "callback_url"}
+		"is_async", "only_missing_outputs", "callback_url"}
 }
 
 // refusals gathers what is wrong with a request, so that all of it is told at once.
@@ -174,6 +174,8 @@ func (d decoder) field(sub *service.Submission) bool {
 		sub.ConcurrencyKey = d.textOrNil()
 	case "concurrency_limit":
 		sub.ConcurrencyLimit = d.integer()
+	case "requires":
+		sub.Requires = d.pairs()
 	case "labels":
 		sub.Labels = d.pairs()
 	default:

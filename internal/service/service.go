@@ -78,10 +78,12 @@ type Options struct {
 	Runs     rundir.Root
 	DataDir  string
 	Version  string
-	Worker   bool            // this process runs jobs
-	Watcher  *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own
-	Now      func() time.Time
-	Log      *slog.Logger
+	Worker   bool // this process runs jobs
+	// WorkerLabels are those of this process's worker.
+	WorkerLabels map[string]string
+	Watcher      *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own
+	Now          func() time.Time
+	Log          *slog.Logger
 	// RateLimit bounds the calls of each key; the zero value bounds none.
 	RateLimit RateLimit
 }

@@ -60,6 +60,9 @@ func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
 	case !s.o.Worker:
 		return "This service runs no worker (--no-worker)."
 	}
+	if key, value, lacks := store.Lacks(j.Queue.Requires, s.o.WorkerLabels); lacks {
+		return fmt.Sprintf("No worker has the label %s=%s that it requires.", key, value)
+	}
 	const slot = "It waits for a slot of the %s %s: %d of %d run."
 	switch w.On {
 	case store.ScopeOfKey(j.Queue.ConcurrencyKey):

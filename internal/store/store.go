@@ -91,6 +91,7 @@ type Worker struct {
 	State     WorkerState
 	Slots     int
 	Projects  []string
+	Labels    map[string]string // what jobs may require; nil for none
 	StartedAt time.Time
 	SeenAt    time.Time
 	Running   []string // ids of its jobs; filled by Workers, not stored

@@ -153,7 +153,7 @@ func (w *Worker) tick(ctx, work context.Context, last *duties) error {
 		return nil
 	}
 	// Not ctx: a claim that was made and not heard of would be stuck.
-	jobs, err := w.o.Store.Claim(work, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: w.names, Limits: w.o.Limits})
+	jobs, err := w.o.Store.Claim(work, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: w.names, Limits: w.o.Limits, Labels: w.o.Self.Labels})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,10 @@ func (s *Store) Amend(ctx context.Context, id string, fn func(*job.Job) error) (
 		if err := fn(&after); err != nil {
 			return err
 		}
+		parked, err := t.parkedBefore(ctx, &before, &after)
+		if err != nil {
+			return err
+		}
 		labels, err := jsonOrNull(after.Labels, len(after.Labels) > 0)
 		if err != nil {
 			return err
@@ -39,7 +43,10 @@ func (s *Store) Amend(ctx context.Context, id string, fn func(*job.Job) error) (
 			}
 		}
 		t.publish(queueTopic) // it may be due sooner
-		return t.save(ctx, &before, &after, s.timestamp())
+		if err := t.save(ctx, &before, &after, s.timestamp()); err != nil || after.OrderKey() <= before.OrderKey() {
+			return err
+		}
+		return t.release(ctx, &after, parked) // it comes later, and others before it
 	})
 	if err != nil {
 		return job.Job{}, fmt.Errorf("amend: %w", err)

@@ -70,6 +70,26 @@ func TestACrowdBehindABusyKey(t *testing.T) {
 	}
 }
 
+// TestAStartFindsRoomThatNobodyHandedOn, as when a program that knows no slots ended
+// what ran: the first of a lane comes up, and each that is claimed brings the next.
+func TestAStartFindsRoomThatNobodyHandedOn(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"), storetest.NewClock())
+	defer func() { require.NoError(t, s.Close()) }()
+	for i := range 6 {
+		j := newJob(fmt.Sprint("job-", i))
+		j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = "db", 3
+		require.NoError(t, s.SubmitAll(t.Context(), []job.Job{j}))
+	}
+	require.NoError(t, s.Write(t.Context(), func(exec func(string) error) error { return exec("UPDATE jobs SET parked_on = 'key:db'") }))
+	got, err := s.Claim(t.Context(), claimOf(10))
+	require.NoError(t, err)
+	require.Empty(t, got)
+	require.NoError(t, s.Reconsider(t.Context(), store.Limits{}))
+	got, err = s.Claim(t.Context(), claimOf(10))
+	require.NoError(t, err)
+	require.Len(t, got, 3)
+}
+
 // BenchmarkClaim takes a job through submission, claim and report, with a crowd of
 // pending jobs behind a busy key.
 func BenchmarkClaim(b *testing.B) {

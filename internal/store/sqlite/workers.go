@@ -17,11 +17,15 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 	if err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, started_at, seen_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, slots = excluded.slots,
-		projects = excluded.projects, seen_at = excluded.seen_at`
+	labels, err := jsonOrNull(w.Labels, len(w.Labels) > 0)
+	if err != nil {
+		return err
+	}
+	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, labels, started_at, seen_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, slots = excluded.slots,
+		projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at`
 	err = s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
-		return t.exec(ctx, q, w.ID, w.Host, w.PID, w.Version, string(w.State), w.Slots, string(projects),
+		return t.exec(ctx, q, w.ID, w.Host, w.PID, w.Version, string(w.State), w.Slots, string(projects), labels,
 			job.FormatTime(w.StartedAt), job.FormatTime(s.now()))
 	})
 	if err != nil {
@@ -33,7 +37,7 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 // Workers gives every worker that has not ended, and those that ended since the
 // moment given, newest first, each with the jobs it runs.
 func (s *Store) Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error) {
-	const q = `SELECT id, host, pid, version, state, slots, projects, started_at, seen_at FROM workers
+	const q = `SELECT id, host, pid, version, state, slots, projects, labels, started_at, seen_at FROM workers
 		WHERE state IN ('ready', 'draining') OR seen_at >= ? ORDER BY started_at DESC, id DESC LIMIT 1000`
 	workers, err := collect(ctx, s.read, "workers", q, []any{job.FormatTime(endedSince)}, scanWorker)
 	if err != nil {
@@ -53,7 +57,8 @@ func (s *Store) Workers(ctx context.Context, endedSince time.Time) ([]store.Work
 func scanWorker(row scanner) (store.Worker, error) {
 	var w store.Worker
 	var state, projects, started, seen string
-	if err := row.Scan(&w.ID, &w.Host, &w.PID, &w.Version, &state, &w.Slots, &projects, &started, &seen); err != nil {
+	var labels sql.NullString
+	if err := row.Scan(&w.ID, &w.Host, &w.PID, &w.Version, &state, &w.Slots, &projects, &labels, &started, &seen); err != nil {
 		return w, err
 	}
 	w.State = store.WorkerState(state)
@@ -61,6 +66,7 @@ func scanWorker(row scanner) (store.Worker, error) {
 	w.StartedAt = *d.time("started_at", sql.NullString{String: started, Valid: true})
 	w.SeenAt = *d.time("seen_at", sql.NullString{String: seen, Valid: true})
 	d.json("projects", sql.NullString{String: projects, Valid: true}, &w.Projects)
+	d.json("labels", labels, &w.Labels)
 	return w, d.err
 }
 

@@ -224,7 +224,7 @@ func (s *suite) events() {
 
 func (s *suite) workers() {
 	w := store.Worker{
-		ID: "w", Host: "h", PID: 7, Version: "1", State: store.WorkerReady, Slots: 2, Projects: []string{"proj"},
+		ID: "w", Host: "h", PID: 7, Version: "1", State: store.WorkerReady, Slots: 2, Projects: []string{"proj"}, Labels: map[string]string{"gpu": "a"},
 		StartedAt: job.Truncate(s.clock.Now()),
 	}
 	require.NoError(s.t, s.SaveWorker(s.ctx(), w))

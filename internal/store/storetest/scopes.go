@@ -60,7 +60,11 @@ func (s *suite) limits() {
 	wake, unsubscribe := s.Subscribe(store.TopicQueue)
 	defer unsubscribe()
 	s.end(first[0])
-	<-wake
+	select {
+	case <-wake:
+	case <-time.After(10 * time.Second):
+		require.FailNow(s.t, "nobody is told that a job came up")
+	}
 	require.Equal(s.t, []string{byKey[1].ID}, idsOf(s.claimWithin(100, l)))
 	s.end(first[1])
 	s.end(first[2])
@@ -70,6 +74,29 @@ func (s *suite) limits() {
 	require.NoError(s.t, err)
 	require.Equal(s.t, []string{byKey[1].ID, byPipeline[1].ID, byProject[1].ID, byPipeline[2].ID, free.ID}, idsOf(s.claimWithin(100, l)))
 	require.Empty(s.t, s.claimWithin(100, l))
+}
+
+// limitsAmended: a job that was next and is put behind others makes way for them.
+func (s *suite) limitsAmended() {
+	l := store.Limits{Projects: map[string]int{"other": 1}}
+	for name, change := range map[string]func(*job.Job){
+		"key":     func(j *job.Job) { j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = "db", 1 },
+		"project": func(j *job.Job) { j.Project = "other" },
+	} {
+		s.submit(change)
+		next, then := s.submit(change), s.submit(change)
+		runs := s.claimWithin(9, l)
+		require.Len(s.t, runs, 1, name)
+		s.end(runs[0])
+		_, err := s.Amend(s.ctx(), next.ID, func(j *job.Job) error { j.Queue.Priority--; return nil })
+		require.NoError(s.t, err)
+		runs = s.claimWithin(1, l)
+		require.Equal(s.t, []string{then.ID}, idsOf(runs), name)
+		s.end(runs[0])
+		runs = s.claimWithin(1, l)
+		require.Equal(s.t, []string{next.ID}, idsOf(runs), name)
+		s.end(runs[0])
+	}
 }
 
 // limitsChange: a start with other limits or labels looks at what is parked anew.
@@ -98,15 +125,15 @@ func (s *suite) limitsChange() {
 // that could run.
 func (s *suite) scopes() {
 	rapid.Check(s.t, func(t *rapid.T) {
+		some := rapid.SampledFrom([]int{0, 1, 1, 2, 3})
 		m := scopeModel{jobs: map[string]*job.Job{}, limits: store.Limits{
-			Projects:  map[string]int{"proj": rapid.IntRange(0, 3).Draw(t, "proj"), "other": rapid.IntRange(0, 3).Draw(t, "other")},
-			Pipelines: map[store.PipelineOf]int{},
+			Projects: map[string]int{"proj": some.Draw(t, "proj"), "other": some.Draw(t, "other")},
+			Pipelines: map[store.PipelineOf]int{
+				{Project: "proj", Pipeline: "a"}: some.Draw(t, "proj/a"), {Project: "other", Pipeline: "a"}: some.Draw(t, "other/a"),
+			},
 		}}
-		for _, p := range []string{"proj", "other"} {
-			m.limits.Pipelines[store.PipelineOf{Project: p, Pipeline: "a"}] = rapid.IntRange(0, 2).Draw(t, p+"/a")
-		}
 		labels := map[string]string{"gpu": "a"}
-		one := func(t *rapid.T, what string, st job.Status) *job.Job {
+		one := func(t *rapid.T, st job.Status) *job.Job {
 			var of []*job.Job
 			for _, j := range m.sorted() {
 				if j.Status == st {
@@ -116,88 +143,91 @@ func (s *suite) scopes() {
 			if len(of) == 0 {
 				t.Skip("none")
 			}
-			return rapid.SampledFrom(of).Draw(t, what)
+			return of[min(len(of)-1, rapid.SampledFrom([]int{0, 0, 1, 2, 4, 8}).Draw(t, "which"))] // the first ones are in sight
 		}
 		keep := func(j job.Job, err error) {
 			require.NoError(t, err)
 			*m.jobs[j.ID] = j
 		}
-		_, err := s.LoseWorker(s.ctx(), "w")
-		require.NoError(t, err)
-		s.clear(t)
-		t.Repeat(map[string]func(*rapid.T){
-			"submit": func(t *rapid.T) {
+		submit := func(t *rapid.T) {
+			for range rapid.IntRange(1, 6).Draw(t, "jobs") {
 				j := s.submit(func(j *job.Job) {
-					j.Project = rapid.SampledFrom([]string{"proj", "other"}).Draw(t, "project")
+					j.Project = rapid.SampledFrom([]string{"proj", "proj", "other"}).Draw(t, "project")
 					j.Pipeline = rapid.SampledFrom([]string{"a", "b"}).Draw(t, "pipeline")
 					j.Queue.Priority = rapid.IntRange(-1, 1).Draw(t, "priority")
 					j.Queue.MaxAttempts = 2
-					if k := rapid.SampledFrom([]string{"", "k", "l"}).Draw(t, "key"); k != "" {
-						j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = k, rapid.IntRange(1, 2).Draw(t, "limit")
+					if k := rapid.SampledFrom([]string{"", "k", "k", "l"}).Draw(t, "key"); k != "" {
+						j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = k, rapid.IntRange(1, 3).Draw(t, "limit")
 					}
-					if rapid.IntRange(0, 5).Draw(t, "requires") == 0 {
+					if rapid.IntRange(0, 7).Draw(t, "requires") == 0 {
 						j.Queue.Requires = map[string]string{"gpu": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "gpu")}
 					}
-					if rapid.IntRange(0, 5).Draw(t, "expires") == 0 {
+					if rapid.IntRange(0, 7).Draw(t, "expires") == 0 {
 						j.Queue.ExpiresAt = ptr(j.CreatedAt.Add(20 * time.Second))
 					}
 				})
 				m.jobs[j.ID] = &j
-			},
-			"claim": func(t *rapid.T) {
-				n := rapid.IntRange(1, 4).Draw(t, "n")
-				want := m.claim(n, labels, s.clock.Now())
-				got, err := s.Claim(s.ctx(), store.Claim{Worker: "w", Limit: n, Projects: []string{"proj", "other"}, Limits: m.limits, Labels: labels})
-				require.NoError(t, err)
-				require.Equal(t, want, idsOf(got))
-				for _, j := range got {
-					keep(j, nil)
+			}
+		}
+		_, err := s.LoseWorker(s.ctx(), "w")
+		require.NoError(t, err)
+		s.clear(t)
+		submit(t)
+		submit(t)
+		claim := func(t *rapid.T) {
+			n := rapid.IntRange(1, 4).Draw(t, "n")
+			want := m.claim(n, labels, s.clock.Now())
+			got, err := s.Claim(s.ctx(), store.Claim{Worker: "w", Limit: n, Projects: []string{"proj", "other"}, Limits: m.limits, Labels: labels})
+			require.NoError(t, err)
+			require.Equal(t, want, idsOf(got))
+			for _, j := range got {
+				keep(j, nil)
+			}
+			for id, j := range m.jobs {
+				if j.Status == job.Pending { // it may have expired
+					keep(s.Get(s.ctx(), id))
 				}
-				for id, j := range m.jobs {
-					if j.Status == job.Pending { // it may have expired
+			}
+		}
+		complete := func(t *rapid.T) {
+			keep(s.Report(s.ctx(), refOf(*one(t, job.Running)), s.completed(), store.Advance{}))
+		}
+		put := func(fn func(*job.Job)) func(*rapid.T) {
+			return func(t *rapid.T) {
+				keep(s.Amend(s.ctx(), one(t, job.Pending).ID, func(j *job.Job) error { fn(j); return nil }))
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"submit": submit, "claim": claim, "claim too": claim, "complete": complete, "complete too": complete,
+			"fail": func(t *rapid.T) {
+				keep(s.Report(s.ctx(), refOf(*one(t, job.Running)), s.failed(job.Killed), store.Advance{}))
+			},
+			"give back": func(t *rapid.T) { keep(s.GiveBack(s.ctx(), refOf(*one(t, job.Running)))) },
+			"cancel": func(t *rapid.T) {
+				keep(s.Update(s.ctx(), one(t, job.Pending).ID, func(j *job.Job) error { j.RequestCancel(s.clock.Now()); return nil }))
+			},
+			"put off": put(func(j *job.Job) { j.Queue.RunAt = ptr(s.clock.Now().Add(5 * time.Second)) }),
+			"prefer":  put(func(j *job.Job) { j.Queue.Priority++ }),
+			"defer":   put(func(j *job.Job) { j.Queue.Priority-- }),
+			"trouble": func(t *rapid.T) {
+				switch rapid.IntRange(0, 3).Draw(t, "what") {
+				case 0:
+					lost, err := s.LoseWorker(s.ctx(), "w")
+					require.NoError(t, err)
+					for _, j := range lost {
+						keep(j, nil)
+					}
+				case 1:
+					m.limits.Projects["proj"] = some.Draw(t, "proj")
+					m.limits.Pipelines[store.PipelineOf{Project: "proj", Pipeline: "a"}] = some.Draw(t, "proj/a")
+					require.NoError(t, s.Reconsider(s.ctx(), m.limits))
+				default:
+					s.clock.Add(5 * time.Second)
+					require.NoError(t, s.ExpireDue(s.ctx()))
+					for id := range m.jobs {
 						keep(s.Get(s.ctx(), id))
 					}
 				}
-			},
-			"complete": func(t *rapid.T) {
-				j := one(t, "job", job.Running)
-				keep(s.Report(s.ctx(), refOf(*j), s.completed(), store.Advance{}))
-			},
-			"fail": func(t *rapid.T) {
-				j := one(t, "job", job.Running)
-				keep(s.Report(s.ctx(), refOf(*j), s.failed(job.Killed), store.Advance{}))
-			},
-			"give back": func(t *rapid.T) {
-				j := one(t, "job", job.Running)
-				keep(s.GiveBack(s.ctx(), refOf(*j)))
-			},
-			"cancel": func(t *rapid.T) {
-				j := one(t, "job", job.Pending)
-				keep(s.Update(s.ctx(), j.ID, func(j *job.Job) error { j.RequestCancel(s.clock.Now()); return nil }))
-			},
-			"delay": func(t *rapid.T) {
-				j := one(t, "job", job.Pending)
-				at := s.clock.Now().Add(10 * time.Second)
-				keep(s.Update(s.ctx(), j.ID, func(j *job.Job) error { j.NextTryAt = &at; return nil }))
-			},
-			"lose": func(t *rapid.T) {
-				lost, err := s.LoseWorker(s.ctx(), "w")
-				require.NoError(t, err)
-				for _, j := range lost {
-					keep(j, nil)
-				}
-			},
-			"expire": func(t *rapid.T) {
-				s.clock.Add(5 * time.Second)
-				require.NoError(t, s.ExpireDue(s.ctx()))
-				for id := range m.jobs {
-					keep(s.Get(s.ctx(), id))
-				}
-			},
-			"other limits": func(t *rapid.T) {
-				m.limits.Projects["proj"] = rapid.IntRange(0, 3).Draw(t, "proj")
-				m.limits.Pipelines[store.PipelineOf{Project: "proj", Pipeline: "a"}] = rapid.IntRange(0, 2).Draw(t, "proj/a")
-				require.NoError(t, s.Reconsider(s.ctx(), m.limits))
 			},
 		})
 	})

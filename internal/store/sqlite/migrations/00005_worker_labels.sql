@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE workers ADD COLUMN labels TEXT; -- a JSON object; NULL: none
