@@ -10,9 +10,8 @@ import (
 )
 
 func (a *api) submitAll(c *call) error {
-	if len(c.r.Header.Values("Idempotency-Key")) > 0 {
-		return fault.New(fault.NotSupported, "Idempotency-Key: a batch does not take one: leave it out",
-			fault.Field{Field: "Idempotency-Key", Message: "a batch does not take one: leave it out"})
+	if err := noIdempotencyKey(c); err != nil {
+		return err
 	}
 	body, err := a.body(c)
 	if err != nil {
@@ -34,6 +33,15 @@ func (a *api) submitAll(c *call) error {
 	return c.answer(http.StatusCreated, client.Submitted{
 		Items: each(views, func(v *service.JobView) client.Job { return wireJob(v, at, true, true) }),
 	})
+}
+
+// noIdempotencyKey refuses what a call on many jobs would ignore.
+func noIdempotencyKey(c *call) error {
+	if len(c.r.Header.Values("Idempotency-Key")) == 0 {
+		return nil
+	}
+	const message = "this call does not take one: leave it out"
+	return fault.New(fault.NotSupported, "Idempotency-Key: "+message, fault.Field{Field: "Idempotency-Key", Message: message})
 }
 
 func readBatch(members []member, ignoreUnknown bool) ([]service.Submission, error) {

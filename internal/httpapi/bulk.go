@@ -18,6 +18,9 @@ func (a *api) cancelAll(c *call) error { return a.bulk(c, a.service.CancelAll) }
 func (a *api) retryAll(c *call) error { return a.bulk(c, a.service.RetryAll, "from") }
 
 func (a *api) bulk(c *call, do func(context.Context, service.Caller, service.Selection) ([]string, error), also ...string) error {
+	if err := noIdempotencyKey(c); err != nil {
+		return err
+	}
 	body, err := a.body(c)
 	if err != nil {
 		return err

@@ -93,6 +93,7 @@ func TestSelectionsAreRefused(t *testing.T) {
 	}
 	require.Equal(t, http.StatusNotFound, r.call("POST", "/api/v1/jobs/cancel", `{"ids": ["`+id+`", "none"]}`).status)
 	require.Equal(t, http.StatusConflict, r.call("POST", "/api/v1/jobs/cancel", `{"ids": ["`+id+`"], "expect": 2}`).status)
+	require.Equal(t, http.StatusUnprocessableEntity, r.call("POST", "/api/v1/jobs/cancel", `{"ids": ["`+id+`"]}`, "Idempotency-Key", "k").status)
 	require.Equal(t, 1, r.count("pending"), "nothing was done")
 }
 
