@@ -70,6 +70,39 @@ func TestACrowdBehindABusyKey(t *testing.T) {
 	}
 }
 
+// TestAClaimLetsOthersWrite however many jobs it has to park, and calls for the next one.
+func TestAClaimLetsOthersWrite(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"), storetest.NewClock())
+	defer func() { require.NoError(t, s.Close()) }()
+	var jobs []job.Job
+	for i := range 600 {
+		jobs = append(jobs, newJob(fmt.Sprintf("job-%03d", i)))
+	}
+	require.NoError(t, s.SubmitAll(t.Context(), jobs))
+	wake, unsubscribe := s.Subscribe(store.TopicQueue)
+	defer unsubscribe()
+	claim := store.Claim{Worker: "w", Limit: 10, Projects: []string{"p"}, Limits: store.Limits{Projects: map[string]int{"p": 1}}}
+	claimed, rounds := 0, 0
+	for left := len(jobs); left > 0; rounds++ {
+		got, err := s.Claim(t.Context(), claim)
+		require.NoError(t, err)
+		claimed += len(got)
+		n, err := s.InSight(t.Context())
+		require.NoError(t, err)
+		require.Less(t, n, left)
+		require.LessOrEqual(t, left-n, 300)
+		if left = n; left > 0 {
+			select {
+			case <-wake:
+			case <-time.After(10 * time.Second):
+				require.FailNow(t, "nobody calls for the next claim")
+			}
+		}
+	}
+	require.Equal(t, 1, claimed)
+	require.Equal(t, 3, rounds)
+}
+
 // TestAStartFindsRoomThatNobodyHandedOn, as when a program that knows no slots ended
 // what ran: the first of a lane comes up, and each that is claimed brings the next.
 func TestAStartFindsRoomThatNobodyHandedOn(t *testing.T) {
