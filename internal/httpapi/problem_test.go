@@ -250,7 +250,7 @@ func TestDeepNestingIsCalledSo(t *testing.T) {
 	r := newRig(t)
 	a := r.call("POST", "/api/v1/jobs", `{"pipeline_name":"train","parameters":{"x":`+strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000)+`}}`)
 	require.Equal(t, http.StatusUnprocessableEntity, a.status)
-	require.Contains(t, string(a.body), "deep")
+	require.Contains(t, a.body, "deep")
 }
 
 func TestAnEmptyIdempotencyKeyIsRefused(t *testing.T) {

@@ -159,7 +159,8 @@ func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump) (stuck 
 	pumping, endPump := context.WithCancel(ctx)
 	quit := make(chan struct{})
 	defer close(quit)
-	defer context.AfterFunc(a.w.killed, endPump)() // a store that hangs holds no second signal up
+	unwatch := context.AfterFunc(a.w.killed, endPump) // a store that hangs holds no second signal up
+	defer unwatch()
 	beside.Go(func() { defer endPump(); p.loop(pumping, quit) })
 	stop := a.stop
 	for {
