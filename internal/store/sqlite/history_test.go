@@ -58,18 +58,19 @@ func TestHistory(t *testing.T) {
 	t.Logf("start-up of the store: %s; file: %d MB", started.Round(time.Microsecond), info.Size()>>20)
 	defer func() { require.NoError(t, s.Close()) }()
 
-	// By itself on a busy machine, with few repetitions, it proves no percentile: but an
-	// order of magnitude.
-	limit, percent := 50*time.Millisecond, 50
+	// Times are judged by `make history` only; by itself this shows that every filter can
+	// be read to its end.
+	const limit = 10 * time.Millisecond
 	if strict {
-		limit, percent = 10*time.Millisecond, 99
+		assert.Less(t, started, time.Second)
 	}
-	require.Less(t, started, time.Second)
 	for _, c := range historyFilters() {
 		first, deep, items := pageTimes(t, s, c.filter, strict)
 		t.Logf("%-28s first page p50 %8s p99 %8s, deep p50 %8s p99 %8s, %d jobs on the first", c.name, at(first, 50), at(first, 99), at(deep, 50), at(deep, 99), items)
-		assert.Less(t, at(first, percent), limit, "first page of %s", c.name)
-		assert.Less(t, at(deep, percent), limit, "deep pages of %s", c.name)
+		if strict {
+			assert.Less(t, at(first, 99), limit, "first page of %s", c.name)
+			assert.Less(t, at(deep, 99), limit, "deep pages of %s", c.name)
+		}
 	}
 	writeTimes(t, s, openReal(t, filepath.Join(dir, "empty.db")), strict)
 }
