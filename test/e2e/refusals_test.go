@@ -62,8 +62,8 @@ func TestRefusals(t *testing.T) {
 	}
 	for field, value := range map[string]string{
 		"from_inputs": `["a"]`, "to_outputs": `["a"]`, "namespaces": `["a"]`, "pipeline_names": `["sum"]`, "load_versions": `{"a": "b"}`, "conf_source": `"x"`,
-		"runner": `"ThreadRunner"`, "runner_params": `{"a": 1}`, "is_async": `true`, "only_missing_outputs": `true`, "concurrency_key": `"k"`,
-		"concurrency_limit": `2`, "requires": `{"gpu": "a"}`, "labels": `{"a": "b"}`, "callback_url": `"http://127.0.0.1/"`,
+		"runner": `"ThreadRunner"`, "runner_params": `{"a": 1}`, "is_async": `true`, "only_missing_outputs": `true`,
+		"callback_url": `"http://127.0.0.1/"`,
 	} {
 		status, p := s.post(t, "/api/v1/jobs", `{"user_id": "refused", "pipeline_name": "sum", "`+field+`": `+value+`}`)
 		require.Equal(t, 422, status, field)
