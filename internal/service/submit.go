@@ -77,7 +77,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, sub Submission) (v JobVi
 		return v, false, err
 	}
 	if !existed {
-		s.o.Log.Info("job accepted", "job", stored.ID, "pipeline", stored.Pipeline, "project", stored.Project)
+		s.o.Log.Info("job accepted", "job", stored.ID, "attempt", stored.Attempt, "pipeline", stored.Pipeline, "project", stored.Project)
 	}
 	return s.view(ctx, stored), existed, nil
 }
