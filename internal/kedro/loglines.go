@@ -26,10 +26,15 @@ type logReader struct {
 	current     string
 }
 
+// mayTell is quick: a run may print millions of lines, and few are Kedro's.
+func mayTell(line string) bool {
+	return strings.Contains(line, "node") || strings.Contains(line, "Completed") || strings.Contains(line, "Saving") || strings.Contains(line, logOK)
+}
+
 // LogLine folds one line of a run's log in. It does nothing once the hook has
 // spoken. at is when the line was read.
 func (s *State) LogLine(line string, at time.Time) (changed *Node) {
-	if s.Hooked || len(line) > 64<<10 {
+	if s.Hooked || len(line) > 64<<10 || !mayTell(line) {
 		return nil
 	}
 	if s.fromLog == nil {

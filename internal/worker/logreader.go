@@ -17,7 +17,10 @@ type logReader struct {
 }
 
 // readAtOnce bounds one read: a run may write faster than anybody reads.
-const readAtOnce = 4 << 20
+const (
+	readAtOnce = 4 << 20
+	readTime   = 50 * time.Millisecond
+)
 
 // maxLogLine bounds what is kept of a line without an end.
 const maxLogLine = 64 << 10
@@ -33,7 +36,7 @@ func (r *logReader) read(state *kedro.State) (more bool) {
 	defer f.Close()
 	buffer := make([]byte, 32<<10)
 	now := time.Now()
-	for end := r.offset + readAtOnce; r.offset < end; {
+	for end := r.offset + readAtOnce; r.offset < end && time.Since(now) < readTime; {
 		n, err := f.ReadAt(buffer, r.offset)
 		r.offset += int64(n)
 		for chunk := buffer[:n]; len(chunk) > 0; {
