@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -77,7 +78,8 @@ func TestEnvironOfAnyLength(t *testing.T) {
 	cmd.Env = []string{"A=" + string(big), "M=w/1"}
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	require.True(t, HasMarker(cmd.Process.Pid, Marker{Entry: "M=w/1"}))
+	// Start returns within the exec, some microseconds before the new environment shows.
+	require.Eventually(t, func() bool { return HasMarker(cmd.Process.Pid, Marker{Entry: "M=w/1"}) }, 10*time.Second, time.Millisecond)
 	require.False(t, HasMarker(cmd.Process.Pid, Marker{Entry: "M=w/2"}))
 	require.Nil(t, Environ(1<<30))
 }
