@@ -19,11 +19,25 @@ type spared struct {
 // Submit refuses while the disk is full.
 func (s *spared) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (job.Job, bool, error) {
 	if s.disk.Full() {
-		return job.Job{}, false, fault.New(fault.Unavailable, "the disk with the data folder is full; nothing was accepted: free some space and try again")
+		return job.Job{}, false, errFull()
 	}
 	stored, existed, err := s.counted.Submit(ctx, j, idem)
 	s.failed(err)
 	return stored, existed, err
+}
+
+// SubmitAll refuses as Submit does.
+func (s *spared) SubmitAll(ctx context.Context, jobs []job.Job) error {
+	if s.disk.Full() {
+		return errFull()
+	}
+	err := s.counted.SubmitAll(ctx, jobs)
+	s.failed(err)
+	return err
+}
+
+func errFull() error {
+	return fault.New(fault.Unavailable, "the disk with the data folder is full; nothing was accepted: free some space and try again")
 }
 
 // Claim claims nothing while space is short.

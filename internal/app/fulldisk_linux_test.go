@@ -53,6 +53,15 @@ func smallDisk(t *testing.T) (dir string, free func(string) (uint64, error), fil
 		}
 }
 
+func newJobs(name string, n int) []job.Job {
+	jobs := make([]job.Job, n)
+	for i := range jobs {
+		jobs[i] = job.Job{ID: fmt.Sprintf("%s-%d", name, i), Project: "p", Pipeline: "x", Status: job.Pending, CreatedAt: job.Truncate(time.Now()),
+			Queue: job.Queue{Timeout: time.Minute, MaxAttempts: 1}}
+	}
+	return jobs
+}
+
 // TestAFullDisk: the end of a run is still recorded, nothing new begins, and all goes
 // on by itself when there is space again.
 func TestAFullDisk(t *testing.T) {
@@ -95,6 +104,9 @@ func TestAFullDisk(t *testing.T) {
 	require.NoError(t, err, "the end fits into what the ballast held")
 	err = submit("refused")
 	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+	many := newJobs("batch", 3)
+	err = s.SubmitAll(t.Context(), many)
+	require.True(t, fault.Is(err, fault.Unavailable), "what the ballast held is for ends: %v", err)
 	none, err := s.Claim(t.Context(), store.Claim{Worker: "w", Limit: 1, Projects: []string{"p"}})
 	require.NoError(t, err)
 	require.Empty(t, none)
@@ -106,5 +118,6 @@ func TestAFullDisk(t *testing.T) {
 	require.NoError(t, submit("after"))
 	claimed, err = s.Claim(t.Context(), store.Claim{Worker: "w", Limit: 100, Projects: []string{"p"}})
 	require.NoError(t, err)
+	require.NoError(t, s.SubmitAll(t.Context(), many))
 	require.Len(t, claimed, 2+len(accepted), "what was accepted is there, what was refused is not")
 }

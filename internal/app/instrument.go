@@ -34,6 +34,19 @@ func (c *counted) Submit(ctx context.Context, j job.Job, idem *store.Idempotency
 	return stored, existed, err
 }
 
+// SubmitAll counts what was accepted.
+func (c *counted) SubmitAll(ctx context.Context, jobs []job.Job) error {
+	begun := time.Now()
+	err := c.Store.SubmitAll(ctx, jobs)
+	c.wrote("submit", begun, err)
+	if err == nil {
+		for range jobs {
+			c.m.Submitted()
+		}
+	}
+	return err
+}
+
 // Claim counts how long jobs waited.
 func (c *counted) Claim(ctx context.Context, q store.Claim) ([]job.Job, error) {
 	begun := time.Now()

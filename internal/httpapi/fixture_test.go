@@ -89,7 +89,7 @@ func newRigOf(t testing.TB, names []string, change func(*service.Options), set .
 		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Worker: true, Watcher: joblog.NewWatcher(joblog.Options{}), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	for _, name := range names {
-		options.Projects = append(options.Projects, service.Project{Name: name, Path: "/srv/" + name, Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}})
+		options.Projects = append(options.Projects, service.Project{Name: name, Path: dir, Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}})
 	}
 	if change != nil {
 		change(&options)

@@ -116,6 +116,8 @@ func (s *Service) checkProjects() HealthCheck {
 		p := &s.o.Projects[i]
 		r, known := p.Catalog.Snapshot()
 		switch {
+		case folderGone(p.Path):
+			bad = append(bad, "the folder of "+p.Name+" is gone, and its jobs wait")
 		case r.Error != nil:
 			bad = append(bad, p.Name+" can't be loaded")
 		case !known && !p.Catalog.Refreshing():

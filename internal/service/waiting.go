@@ -72,5 +72,8 @@ func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
 	case store.ScopeOfPipeline(store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}):
 		return fmt.Sprintf(slot, "pipeline", j.Pipeline, w.Running, p.Pipelines[j.Pipeline].Slots)
 	}
+	if folderGone(p.Path) {
+		return fmt.Sprintf("The folder of the project %s is gone: %s. It runs when the folder is back.", j.Project, p.Path)
+	}
 	return "It waits for a free slot of a worker."
 }

@@ -285,7 +285,7 @@ func (a *attempt) holdSlot(run *executor.Run) {
 
 func (a *attempt) startFailed(err error, project *Project) (job.Outcome, verdict) {
 	var se *executor.StartError
-	if !errors.As(err, &se) || se.Kind == executor.NoResources {
+	if !errors.As(err, &se) || se.Kind == executor.NoResources || folderGone(se) {
 		return a.machine(err)
 	}
 	found := kedro.Classify(kedro.Exit{StartError: err}, nil, nil, project.Python)

@@ -60,7 +60,8 @@ type Worker struct {
 	o        Options
 	projects map[string]*Project
 	names    []string
-	poll     time.Duration // between looks at the store that no wake-up asked for
+	gone     map[string]bool // projects without their folder; of the claiming goroutine
+	poll     time.Duration   // between looks at the store that no wake-up asked for
 
 	freed  chan struct{}   // a slot became free
 	killed context.Context // ends with Kill
@@ -74,7 +75,7 @@ type Worker struct {
 // New makes a worker; nothing is started.
 func New(o Options) *Worker {
 	w := &Worker{
-		o: o, projects: map[string]*Project{}, poll: time.Second, freed: make(chan struct{}, 1), active: map[string]*attempt{},
+		o: o, projects: map[string]*Project{}, gone: map[string]bool{}, poll: time.Second, freed: make(chan struct{}, 1), active: map[string]*attempt{},
 	}
 	w.killed, w.kill = context.WithCancel(context.Background())
 	for i := range o.Projects {
@@ -149,11 +150,15 @@ func (w *Worker) tick(ctx, work context.Context, last *duties) error {
 		}
 	}
 	free := w.o.Self.Slots - w.running()
-	if free <= 0 || len(w.names) == 0 {
+	if free <= 0 {
+		return nil
+	}
+	present := w.present()
+	if len(present) == 0 {
 		return nil
 	}
 	// Not ctx: a claim that was made and not heard of would be stuck.
-	jobs, err := w.o.Store.Claim(work, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: w.names, Limits: w.o.Limits, Labels: w.o.Self.Labels})
+	jobs, err := w.o.Store.Claim(work, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: present, Limits: w.o.Limits, Labels: w.o.Self.Labels})
 	if err != nil {
 		return err
 	}
