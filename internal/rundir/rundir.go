@@ -98,7 +98,13 @@ func (d Dir) WriteOutcome(r Record) error {
 	}
 	// The configuration has had its use: its file becomes the record's, as making one
 	// more costs as much as all the rest here (0.3 ms, measured on ext4).
-	if err := overwrite(d.Config(), b); err != nil {
+	err = overwrite(d.Config(), b)
+	if errors.Is(err, fs.ErrNotExist) { // it never started, or the run removed its folder
+		if err = d.Make(); err == nil {
+			err = overwrite(d.Config(), b)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("outcome: %w", err)
 	}
 	if err := os.Rename(d.Config(), d.outcome()); err != nil {

@@ -35,14 +35,13 @@ func TestOutcomeIsReadBackOrAbsent(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, ok)
 
-	require.NoError(t, d.Make())
 	code := 3
 	want := rundir.Record{
 		Ref: job.Ref{JobID: "0193", Attempt: 1, Worker: "w"},
 		Outcome: job.Outcome{Status: job.Failed, Reason: job.PipelineError, Message: "ValueError: x", ExitCode: &code,
 			EndedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), ExecutionTime: 1.5},
 	}
-	require.NoError(t, d.WriteOutcome(want))
+	require.NoError(t, d.WriteOutcome(want), "the folder of an attempt that never started is made")
 	got, ok, err := d.ReadOutcome()
 	require.NoError(t, err)
 	require.True(t, ok)

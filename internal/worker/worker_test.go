@@ -331,6 +331,18 @@ type faulty struct {
 	*sqlite.Store
 	report  func(ref job.Ref) error
 	advance func(ref job.Ref) error
+
+	cancelAtClaim bool // a cancel comes between the claim and the start
+}
+
+func (f *faulty) Claim(ctx context.Context, c store.Claim) ([]job.Job, error) {
+	jobs, err := f.Store.Claim(ctx, c)
+	for i := range jobs {
+		if f.cancelAtClaim && err == nil {
+			jobs[i], err = f.Update(ctx, jobs[i].ID, func(j *job.Job) error { j.RequestCancel(time.Now()); return nil })
+		}
+	}
+	return jobs, err
 }
 
 func (f *faulty) Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error) {
@@ -362,6 +374,21 @@ func TestOutcomeIsOnDiskBeforeItIsReported(t *testing.T) {
 	}}
 	r.start()
 	r.ended(r.submit("ok", nil).ID)
+	require.EqualValues(t, 1, seen.Load())
+}
+
+// TestAnAttemptCancelledBeforeItStartsHasItsOutcomeOnDisk: there is no folder yet.
+func TestAnAttemptCancelledBeforeItStartsHasItsOutcomeOnDisk(t *testing.T) {
+	r := newRig(t)
+	var seen atomic.Int32
+	r.store = &faulty{Store: r.db, cancelAtClaim: true, report: func(ref job.Ref) error {
+		if rec, ok, err := r.runs.Attempt(ref.JobID, ref.Attempt).ReadOutcome(); err == nil && ok && rec.Outcome.Status == job.Cancelled {
+			seen.Add(1)
+		}
+		return nil
+	}}
+	r.start()
+	require.Equal(t, job.Cancelled, r.ended(r.submit("ok", nil).ID).Status)
 	require.EqualValues(t, 1, seen.Load())
 }
 
