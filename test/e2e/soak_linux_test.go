@@ -80,7 +80,11 @@ func TestSoak(t *testing.T) {
 	t.Logf("%d rounds of users; at first %v, at last %v, at most %v", done.Load(), before, after, worst)
 	require.Zero(t, failed.Load())
 	require.Greater(t, done.Load(), int64(10))
-	require.LessOrEqual(t, after.memory, before.memory*5/4+16<<20, "memory grows")
+	allowed := before.memory*5/4 + 16<<20
+	if raceDetector { // its shadow of what was ever touched fills up for longer than this; make soak goes without it
+		allowed = before.memory * 2
+	}
+	require.LessOrEqual(t, after.memory, allowed, "memory grows")
 	require.LessOrEqual(t, after.files, before.files+20, "file handles grow")
 	require.LessOrEqual(t, after.goroutines, before.goroutines+30, "goroutines grow")
 	require.Less(t, worst.wal, int64(96<<20), "the WAL grows")
