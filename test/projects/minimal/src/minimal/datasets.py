@@ -26,8 +26,11 @@ class JSONFile(AbstractVersionedDataset):
     def _save(self, data):
         path = get_filepath_str(self._get_save_path(), self._protocol)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8", errors="surrogatepass") as target:
+        # Whole or not at all: of versions saved at the same time, Kedro loads the newest, which may be another run's.
+        part = f"{path}.{os.getpid()}.part"
+        with open(part, "w", encoding="utf-8", errors="surrogatepass") as target:
             json.dump(data, target, ensure_ascii=False, sort_keys=True)
+        os.replace(part, path)
 
     def _exists(self):
         return self._fs.exists(get_filepath_str(self._get_load_path(), self._protocol))
