@@ -71,10 +71,11 @@ func findProject(settings config.Project, environ []string) (foundProject, error
 // servedProject is a project with everything that runs need.
 type servedProject struct {
 	foundProject
-	catalog *kedro.Catalog
-	environ []string
-	hookDir string
-	pycache string
+	catalog      *kedro.Catalog
+	environ      []string
+	hookDir      string
+	saveVersions string
+	pycache      string
 }
 
 // projectSet is all that are served, in the order of the settings.
@@ -92,7 +93,7 @@ func makeProjects(cfg config.Config, found []foundProject, exec *executor.Execut
 		if err := os.MkdirAll(cache, 0o700); err != nil {
 			return nil, fault.Wrap(err, fault.Unavailable, "can't write in the data folder "+cfg.DataDir)
 		}
-		p := servedProject{foundProject: f, environ: environ, hookDir: helpers.HookDir, pycache: kedro.PycachePrefix(f.project, cache)}
+		p := servedProject{foundProject: f, environ: environ, hookDir: helpers.HookDir, saveVersions: filepath.Join(cache, "save-version"), pycache: kedro.PycachePrefix(f.project, cache)}
 		p.catalog = kedro.NewCatalog(kedro.CatalogOptions{
 			Inspector: inspector(f, helpers, exec, environ, p.pycache, cache), CacheDir: cache, Dynamic: f.settings.DynamicRegistry, Log: log,
 		})
@@ -131,7 +132,7 @@ func (s *projectSet) forWorker() []*worker.Project {
 		p := &s.all[i]
 		out[i] = &worker.Project{
 			Name: p.project.Name, Path: p.project.Path, Python: p.python.Path, Policy: p.policy, Environ: p.environ,
-			HookDir: p.hookDir, PycachePrefix: p.pycache, Catalog: p.catalog,
+			HookDir: p.hookDir, SaveVersions: p.saveVersions, PycachePrefix: p.pycache, Catalog: p.catalog,
 		}
 	}
 	return out

@@ -14,7 +14,6 @@
 //
 // A run:
 //
-//	StartGate.Wait(ctx)                            keeps the starts of a project apart
 //	RunConfig(options, version)                    the bytes of its configuration file
 //	Argv(python, configFile)                       its command; working directory: Project.Path
 //	PycachePrefix(project, cacheDir)               where compiled files go, if not beside the sources

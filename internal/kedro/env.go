@@ -28,6 +28,7 @@ type RunEnv struct {
 	EventsPath    string   // where the hook writes; "" leaves it silent
 	LogEvents     bool     // log records as events too
 	FullRegistry  bool     // Registry.NeedsFull
+	SaveVersions  string   // file by which runs get save versions of their own; "" leaves that to the clock
 	PycachePrefix string   // PYTHONPYCACHEPREFIX; "" where the project's own can be written
 	Extra         []string // NAME=value, last: the executor's marker
 }
@@ -92,6 +93,7 @@ func runVariables(env map[string]string, run RunEnv) {
 	}
 	set("KEDROD_RUN_DIR", run.RunDir)
 	set("KEDROD_EVENTS", run.EventsPath)
+	set("KEDROD_SAVE_VERSIONS", run.SaveVersions)
 	set("PYTHONPYCACHEPREFIX", run.PycachePrefix)
 	if run.LogEvents {
 		env["KEDROD_EVENTS_LOG"] = "1"

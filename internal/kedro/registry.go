@@ -93,18 +93,6 @@ func (r Registry) Pipeline(name string) (Pipeline, bool) {
 	return r.Pipelines[i], true
 }
 
-// SavesVersions reports whether a run of the pipeline may save a versioned dataset:
-// one of its own, or one of the catalog's patterns. A pipeline that is not known may.
-func (r Registry) SavesVersions(pipeline string) bool {
-	p, known := r.Pipeline(pipeline)
-	for name, d := range r.Datasets {
-		if d.Versioned && (!known || d.Pattern || slices.Contains(p.Datasets, name)) {
-			return true
-		}
-	}
-	return false
-}
-
 // Names lists the pipelines, sorted.
 func (r Registry) Names() []string {
 	out := make([]string, len(r.Pipelines))

@@ -126,11 +126,6 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	}
 	defer logFile.Close()
 	spec.Output = logFile
-	if registry.SavesVersions(a.j.Pipeline) {
-		if err := project.gate.Wait(ctx); err != nil {
-			return a.machine(err)
-		}
-	}
 	if why := a.ending(); why == endCancel || why == endDrain {
 		if why == endCancel {
 			return a.unstarted(job.Outcome{Status: job.Cancelled}), reported

@@ -27,10 +27,9 @@ type Project struct {
 	Policy        kedro.EnvPolicy
 	Environ       []string // the service's own
 	HookDir       string
+	SaveVersions  string // where the newest save version of its runs stands
 	PycachePrefix string // "" where the project's own compiled files can be written
 	Catalog       Catalog
-
-	gate kedro.StartGate
 }
 
 // prepare writes the run's configuration and gives what to start. A fault.Error is
@@ -45,7 +44,7 @@ func (p *Project) prepare(j *job.Job, dir rundir.Dir, r *kedro.Registry) (execut
 	}
 	env, err := kedro.Environment(p.Environ, p.Policy, kedro.RunEnv{
 		JobID: j.ID, Attempt: j.Attempt, RunDir: dir.Path, HookDir: p.HookDir, EventsPath: dir.Events(), LogEvents: true,
-		FullRegistry: p.Catalog.FullRegistry(), PycachePrefix: p.PycachePrefix,
+		FullRegistry: p.Catalog.FullRegistry(), SaveVersions: p.SaveVersions, PycachePrefix: p.PycachePrefix,
 	})
 	if err != nil {
 		return executor.Spec{}, err

@@ -60,6 +60,7 @@ def run(folder, project, pipeline):
     try:
         os.chdir(project)
         os.environ["KEDROD_EVENTS"] = os.path.join(folder, "events.jsonl")
+        os.environ["KEDROD_SAVE_VERSIONS"] = os.path.join(folder, "save-version")
         os.environ["KEDROD_FULL_REGISTRY"] = os.environ["KEDROD_EVENTS_LOG"] = "1"
         sys.path.insert(0, folder)
         null = os.open(os.devnull, os.O_WRONLY)

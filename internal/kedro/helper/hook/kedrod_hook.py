@@ -14,6 +14,8 @@ Environment:
   KEDROD_EVENTS_LOG     "1": log records are events too
   KEDROD_FULL_REGISTRY  "1": load every pipeline, also where Kedro (1.5 on) would
                         read only the folder named like the one asked for
+  KEDROD_SAVE_VERSIONS  file that holds the newest save version of the project's
+                        runs on this machine; no two of them get the same one
 """
 
 import inspect
@@ -28,6 +30,7 @@ TEXT_LIMIT = 8000  # characters of a message
 TRACEBACK_LIMIT = 60000  # characters of a traceback
 VALUE_LIMIT = 65536  # bytes of one returned value, as JSON
 VALUES_LIMIT = 262144  # bytes of all returned values together
+VERSION_WAIT = 1.0  # seconds that a run waits for a save version of its own
 LOG_LIMIT = 64 << 20  # bytes of the file, from which on log records are left out of it
 
 try:
@@ -305,6 +308,59 @@ class Hooks:
         size = _size(_facts(dataset_name, dataset)) if dataset is not None else None
         _emit("saved", node=node.name, dataset=dataset_name, bytes=size)
         _returned(dataset_name, data)
+
+
+def init():
+    """Kedro's command line calls this ("kedro.init") before it makes the session.
+
+    The session takes its id, and with it the save version, from the clock in
+    milliseconds, and a run whose save version exists fails: two that start together
+    need one each.
+    """
+    try:
+        path = os.environ.get("KEDROD_SAVE_VERSIONS")
+        if path:
+            from kedro.framework.session import session
+
+            session.generate_timestamp = _distinct(session.generate_timestamp, path)
+    except Exception:
+        pass
+
+
+def _distinct(original, path):
+    def generate_timestamp():
+        try:
+            return _later(original, path)
+        except Exception:
+            return original()
+
+    return generate_timestamp
+
+
+def _later(original, path):
+    """A timestamp after the one in the file; the same as any after VERSION_WAIT, which is after a clock step."""
+    import fcntl
+
+    end = time.monotonic() + VERSION_WAIT
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.001)
+        last = os.pread(descriptor, 100, 0).decode("ascii", "replace")
+        version = original()
+        while version <= last and time.monotonic() < end:
+            time.sleep(0.0005)
+            version = original()
+        os.pwrite(descriptor, version.encode("ascii"), 0)
+        return version
+    finally:
+        os.close(descriptor)
 
 
 def _quiet(function):
