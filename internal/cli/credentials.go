@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 const defaultURL = "http://127.0.0.1:8000"
@@ -78,12 +80,7 @@ func (a *app) path(path string) string {
 const maxKeyFile = 4096
 
 func readKey(what, path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", usagef("%s: the file can't be read: %v", what, err)
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	data, err := regular.Given(context.Background(), path, maxKeyFile) // Ctrl-C ends the program
 	if err != nil {
 		return "", usagef("%s: the file can't be read: %v", what, err)
 	}

@@ -2,13 +2,15 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // parameters builds the parameters of a submission. Every value keeps the JSON text it
@@ -32,7 +34,7 @@ func (p *parameters) file(path string, stdin io.Reader, dir string) error {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		data, err = os.ReadFile(path)
+		data, err = regular.Given(context.Background(), path, maxParams) // Ctrl-C ends the program
 	}
 	if err != nil {
 		return usagef("--params: %v", err)

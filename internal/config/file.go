@@ -1,21 +1,27 @@
 package config
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/nearest"
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
-// maxFile bounds a settings file, and one that holds a secret.
-const maxFile = 1 << 20
+// Bounds of a settings file, and of one that holds a secret.
+const (
+	maxFile  = 1 << 20
+	pipeWait = 30 * time.Second // for what is a pipe: a program may have to decrypt first
+)
 
 // file is what a settings file says: texts by dotted key, and its projects.
 type file struct {
@@ -37,22 +43,24 @@ type parser struct {
 func readFile(path string) (file, error) {
 	data, err := readBounded(path)
 	if err != nil {
-		return file{}, fault.Wrap(err, fault.Invalid, "the settings file "+path+" can't be read: check its path and mode")
+		return file{}, fault.Wrap(err, fault.Invalid, "the settings file "+path+" can't be read ("+plain(err)+"): check its path and mode")
 	}
 	return parseFile(data, path)
 }
 
+// plain is a file error without the path, which the message has.
+func plain(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err.Error()
+	}
+	return err.Error()
+}
+
 func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("it has more than %d bytes", maxFile)
-	}
-	return data, err
+	waiting, done := context.WithTimeout(context.Background(), pipeWait)
+	defer done()
+	return regular.Given(waiting, path, maxFile)
 }
 
 // parseFile reads YAML. Scalars are kept as they are written, so that a value means

@@ -77,9 +77,9 @@ func (l *loader) override(projects []Project) error {
 	if !ok {
 		python = l.environ["KEDROD_PYTHON"]
 	}
-	pass, field := flagList(l.flags, "pass-env"), "--pass-env"
+	pass, field := flagList(l.flags, "pass-env"), "--pass-env" //nolint:gosec // G101: names of variables, no password
 	if pass == nil {
-		pass, field = splitList(l.environ["KEDROD_PASS_ENV"]), "KEDROD_PASS_ENV"
+		pass, field = splitList(l.environ["KEDROD_PASS_ENV"]), "KEDROD_PASS_ENV" //nolint:gosec // G101: as above
 	}
 	for _, name := range pass {
 		if message := badName(name); message != "" {
@@ -114,7 +114,7 @@ func (l *loader) secrets(env map[string]string, base, at string) (map[string]str
 		}
 		data, err := readBounded(l.absolute(value, base))
 		if err != nil {
-			return nil, &fault.Error{Code: fault.Invalid, Message: at + "." + name + ": the file can't be read: check its path and mode",
+			return nil, &fault.Error{Code: fault.Invalid, Message: at + "." + name + ": the file can't be read (" + plain(err) + "): check its path and mode",
 				Fields: []fault.Field{{Field: at + "." + name, Message: "the file can't be read"}}, Err: err}
 		}
 		if bytes.ContainsRune(data, 0) {

@@ -3,9 +3,12 @@ package joblog
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // gap is the stretch of a log that was left out: [From, To). The zero value is none.
@@ -24,12 +27,20 @@ func (g gap) notice(bytes int64) string {
 // GapPath is the file that says which bytes of a log were left out; it exists only if some were.
 func GapPath(log string) string { return log + ".gap" }
 
+// maxGap is more than three numbers take.
+const maxGap = 128
+
 // readGap reads the gap of a log; none is no error.
 func readGap(log string) (gap, error) {
-	b, err := os.ReadFile(GapPath(log))
+	f, err := regular.Open(GapPath(log))
 	if errors.Is(err, os.ErrNotExist) {
 		return gap{}, nil
 	}
+	if err != nil {
+		return gap{}, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxGap))
 	if err != nil {
 		return gap{}, err
 	}

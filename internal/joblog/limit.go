@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // Defaults of a Limit.
@@ -41,7 +42,7 @@ func (l Limit) withDefaults() Limit {
 // meanwhile, and others reading; no other Trim of the same log may. It returns how many bytes are left out in all.
 func Trim(path string, limit Limit) (leftOut int64, err error) {
 	limit = limit.withDefaults()
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := regular.Update(path)
 	if err != nil {
 		return 0, err
 	}

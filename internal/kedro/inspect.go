@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // Finding is something about a project or its interpreter that someone should look
@@ -64,7 +67,7 @@ func (in Inspector) Inspect(ctx context.Context) (Inspection, error) {
 	if ctx.Err() != nil {
 		return Inspection{}, ctx.Err()
 	}
-	text, readErr := os.ReadFile(out)
+	text, readErr := readReport(out)
 	if errors.Is(readErr, fs.ErrNotExist) {
 		return in.noReport(result, runErr, limit), nil
 	}
@@ -78,6 +81,17 @@ func (in Inspector) Inspect(ctx context.Context) (Inspection, error) {
 	found := Inspection{Registry: r.registry(in.Project, time.Now())}
 	in.judge(&found, r)
 	return found, nil
+}
+
+// readReport reads at most as much as parseReport takes: the project's own code runs in
+// the helper, and may have put anything there.
+func readReport(path string) ([]byte, error) {
+	f, err := regular.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxReport+1))
 }
 
 // noReport: the interpreter did not come as far as to write its answer.

@@ -1,6 +1,7 @@
 package kedro
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // EnvUse is a variable that a project's configuration reads with oc.env.
@@ -38,10 +41,11 @@ func EnvUses(p Project) ([]EnvUse, error) {
 		if d.IsDir() || !slices.Contains([]string{".yml", ".yaml", ".json"}, filepath.Ext(path)) {
 			return nil
 		}
-		if info, err := d.Info(); err != nil || info.Size() > maxConfFile {
+		// Through links, as Kedro reads it.
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxConfFile {
 			return nil //nolint:nilerr // a file that went away or is no configuration names nothing
 		}
-		text, err := os.ReadFile(path)
+		text, err := regular.Given(context.Background(), path, maxConfFile)
 		if err != nil {
 			return err
 		}

@@ -1,17 +1,20 @@
 package kedro
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/BurntSushi/toml"
 
 	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // Project is a Kedro project on disk, as its pyproject.toml describes it. Nothing
@@ -71,6 +74,20 @@ func FindProject(dir string) (Project, error) {
 
 var errNoProject = errors.New("no Kedro project here")
 
+// plain is a file error without the path, which the message has.
+func plain(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err.Error()
+	}
+	return err.Error()
+}
+
+const (
+	maxPyproject = 4 << 20
+	pipeWait     = 2 * time.Second // for what stands in its place and is a pipe
+)
+
 func readProject(dir string) (Project, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
@@ -80,7 +97,9 @@ func readProject(dir string) (Project, error) {
 		path = real
 	}
 	file := filepath.Join(path, "pyproject.toml")
-	text, err := os.ReadFile(file)
+	waiting, done := context.WithTimeout(context.Background(), pipeWait)
+	defer done()
+	text, err := regular.Given(waiting, file, maxPyproject)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if info, statErr := os.Stat(path); statErr != nil || !info.IsDir() {
@@ -88,7 +107,7 @@ func readProject(dir string) (Project, error) {
 		}
 		return Project{}, fault.Wrap(errNoProject, fault.Invalid, fmt.Sprintf("%s is not a Kedro project: it has no pyproject.toml; name the folder that holds it with --project", path))
 	case err != nil:
-		return Project{}, fault.Wrap(err, fault.Invalid, fmt.Sprintf("%s can't be read: check its permissions", file))
+		return Project{}, fault.Wrap(err, fault.Invalid, fmt.Sprintf("%s can't be read (%s): check what it is and its permissions", file, plain(err)))
 	}
 	var doc pyproject
 	if err := toml.Unmarshal(text, &doc); err != nil {

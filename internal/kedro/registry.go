@@ -171,7 +171,7 @@ const maxReport = 256 << 20
 
 func parseReport(text []byte) (report, error) {
 	if len(text) > maxReport {
-		return report{}, fmt.Errorf("the registry helper wrote %d bytes, more than %d", len(text), maxReport)
+		return report{}, fmt.Errorf("the registry helper wrote more than %d bytes", maxReport)
 	}
 	var r report
 	if err := json.Unmarshal(text, &r); err != nil {

@@ -19,6 +19,9 @@ func Open(path string) (*os.File, error) { return open(path, os.O_RDONLY, 0) }
 // emptied: ext4 takes that for a replacement that must reach the disk at once.
 func Overwrite(path string) (*os.File, error) { return open(path, os.O_WRONLY|os.O_CREATE, 0o600) }
 
+// Update opens a file for reading and writing, on the same terms as Open.
+func Update(path string) (*os.File, error) { return open(path, os.O_RDWR, 0) }
+
 func open(path string, flags int, mode os.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(path, flags|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, mode)
 	if err != nil {

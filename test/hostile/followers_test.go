@@ -28,7 +28,7 @@ func followers(t *testing.T) int {
 	t.Helper()
 	var limit syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
-	n := int(min(crowdLimit, limit.Cur-200)) //nolint:gosec // at most crowdLimit
+	n := int(min(crowdLimit, limit.Cur-200))
 	t.Logf("%d followers", n)
 	return n
 }

@@ -75,7 +75,7 @@ func TestOneLongLine(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, size, n, query)
 	}
-	held := int64(most()) - before //nolint:gosec // memory fits
+	held := int64(most()) - before
 	t.Logf("%d MiB held at most", held>>20)
 	require.Less(t, held, int64(size/4))
 }

@@ -125,7 +125,7 @@ func memory() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapInuse + m.StackInuse) //nolint:gosec // memory fits
+	return int64(m.HeapInuse + m.StackInuse)
 }
 
 // allocated is what this process has taken from its heap in all so far: what is given
