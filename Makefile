@@ -24,7 +24,7 @@ RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
 REAL_TESTS = $$(find client cmd internal -name '*real_test.go' | xargs -r grep -hoE '^func Test[A-Za-z0-9_]+' | cut -c6- | paste -sd '|')
 
-.PHONY: help build demo test test-fast lint docs docs-current bench history soak release clean env-kedro env-yardstick .cache/venv-kedro
+.PHONY: help build demo test test-fast lint vulncheck docs docs-current bench history soak release clean env-kedro env-yardstick .cache/venv-kedro
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test-fast: ## the tests that need no Kedro, without the race detector; under a m
 
 lint: bin/golangci-lint ## golangci-lint, other systems' builds, and the checks of scripts/lint.sh
 	@scripts/lint.sh bin/golangci-lint
+
+vulncheck: bin/govulncheck ## hold the code against the database of known vulnerabilities; VULNDB=URL names another
+	@scripts/vulncheck.sh bin/govulncheck
 
 docs: ## write the generated documents anew
 	@mkdir -p .cache
@@ -91,6 +94,9 @@ env-yardstick:
 	@command -v redis-server >/dev/null || { echo 'installing redis-server'; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null; }
 	@PYTHON=$(PYTHON) scripts/venv.sh yardstick bench/yardstick-requirements.txt
+
+bin/govulncheck: tools/go.mod tools/go.sum
+	cd tools && go build -buildvcs=false -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
 
 bin/golangci-lint: tools/go.mod tools/go.sum
 	cd tools && go build -buildvcs=false -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
