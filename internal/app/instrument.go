@@ -59,7 +59,7 @@ func (c *counted) Claim(ctx context.Context, q store.Claim) ([]job.Job, error) {
 		if since.Before(jobs[i].CreatedAt) {
 			since = jobs[i].CreatedAt
 		}
-		c.m.Claimed(time.Since(since))
+		c.m.Claimed(max(time.Since(since), 0)) // the clock may have been set back
 	}
 	return jobs, err
 }

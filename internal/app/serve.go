@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kedrod/kedrod/internal/clock"
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/disk"
 	"github.com/kedrod/kedrod/internal/executor"
@@ -101,7 +102,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	w := worker.New(worker.Options{
 		Self: self, Store: sparing, Starter: exec, Projects: projects.forWorker(), Runs: runs,
 		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout,
-		Watcher: watcher, LogSize: cfg.Retention.LogSize, Limits: projects.limits(), Log: log,
+		Watcher: watcher, LogSize: cfg.Retention.LogSize, Limits: projects.limits(), Wall: time.Now, Log: log,
 	})
 	starting, started := untilSignal(ctx, p.Signals)
 	if err = settle(starting, db, w, log); err == nil {
@@ -121,14 +122,33 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	if err := svc.LoadKeys(ctx); err != nil {
 		return err
 	}
+	used, err := lastUse(ctx, db)
+	if err != nil {
+		return err
+	}
 	keeper := retention.New(retention.Options{
-		Store: db, Runs: runs, Now: time.Now, Log: log,
+		Store: db, Runs: runs, Now: time.Now, Elapsed: clock.SinceBoot, LastUse: used, Log: log,
 		Keep: retention.Keep{
 			Jobs: cfg.Retention.Jobs, JobsCount: cfg.Retention.JobsCount, Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal,
 		},
 	})
 	s := &server{disk: space, metrics: figures, keeper: keeper, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
+}
+
+// lastUse is when a worker was last seen, which each is every 15 s; the zero time where
+// there was none.
+func lastUse(ctx context.Context, db *sqlite.Store) (last time.Time, err error) {
+	workers, err := db.Workers(ctx, last)
+	if err != nil {
+		return last, fmt.Errorf("start: %w", err)
+	}
+	for i := range workers {
+		if workers[i].SeenAt.After(last) {
+			last = workers[i].SeenAt
+		}
+	}
+	return last, nil
 }
 
 // identity is this worker's row: a new id for each start.

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type Directory struct {
 type listing struct {
 	on     bool
 	keys   map[string]*Holder // by prefix
+	over   []Key              // expired: in force again should the clock be set back
 	nobody *Holder            // while authentication is off
 }
 
@@ -57,6 +59,7 @@ func (d *Directory) Set(on bool, keys []Key, now time.Time) {
 	next := &listing{on: on, keys: make(map[string]*Holder, len(keys))}
 	for _, k := range keys {
 		if k.expired(now) {
+			next.over = append(next.over, k)
 			continue
 		}
 		old := before.keys[k.Prefix]
@@ -105,17 +108,19 @@ func (d *Directory) Find(key Secret, now time.Time) *Holder {
 	return h
 }
 
-// Expire ends the holders whose time has come. It reports whether there were any, in
-// which case the keys are to be Set anew.
+// Expire ends the holders whose time has come. It reports whether there were any, or
+// whether keys are in force again since the clock was set back: then the keys are to be
+// Set anew.
 func (d *Directory) Expire(now time.Time) bool {
+	l := d.current.Load()
 	found := false
-	for _, h := range d.current.Load().keys {
+	for _, h := range l.keys {
 		if h.expired(now) {
 			h.end()
 			found = true
 		}
 	}
-	return found
+	return found || slices.ContainsFunc(l.over, func(k Key) bool { return !k.expired(now) })
 }
 
 func (k *Key) expired(now time.Time) bool { return k.ExpiresAt != nil && !now.Before(*k.ExpiresAt) }

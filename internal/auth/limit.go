@@ -28,6 +28,8 @@ func NewLimiter(perSecond float64, burst int) *Limiter {
 
 // Allow takes one call from the key's bucket. When it is empty, wait says when there
 // will be one again: at least a second, in whole ones.
+// now must be as time.Now gives it: its monotonic reading is what counts, so that a clock
+// that is set back locks nobody out.
 func (l *Limiter) Allow(id string, now time.Time) (wait time.Duration, ok bool) {
 	if l == nil || l.perSecond <= 0 {
 		return 0, true

@@ -123,6 +123,9 @@ func (r *Run) PID() int { return r.child.pid }
 // boot. 0 where the system does not tell.
 func (r *Run) StartTicks() uint64 { return r.start }
 
+// Elapsed is how long ago the run began, by a clock that does not step.
+func (r *Run) Elapsed() time.Duration { return readBoottime().since(r.began) }
+
 // Done is closed when the last process of the run is gone.
 func (r *Run) Done() <-chan struct{} { return r.done }
 

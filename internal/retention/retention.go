@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/kedrod/kedrod/internal/clock"
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/rundir"
@@ -32,18 +33,23 @@ type Keep struct {
 	RunsSize  int64         // of more bytes in run folders those of the oldest ended jobs go
 }
 
-// Options of New. Everything must be set but Pause.
+// Options of New. Everything must be set but Pause and LastUse.
 type Options struct {
-	Store Store
-	Runs  rundir.Root
-	Keep  Keep
-	Now   func() time.Time
-	Pause time.Duration // between batches, so that others get at the disk; 0: 20 ms
-	Log   *slog.Logger
+	Store   Store
+	Runs    rundir.Root
+	Keep    Keep
+	Now     func() time.Time
+	Elapsed func() time.Duration // a clock that does not step
+	LastUse time.Time            // when the data folder was last in use, before this process; zero: not known
+	Pause   time.Duration        // between batches, so that others get at the disk; 0: 20 ms
+	Log     *slog.Logger
 }
 
-// Keeper deletes what is kept no longer.
-type Keeper struct{ o Options }
+// Keeper deletes what is kept no longer. It is for one goroutine.
+type Keeper struct {
+	o     Options
+	trust trust
+}
 
 const (
 	batch       = 25 // jobs a transaction: about 5 ms in which submissions wait
@@ -58,7 +64,7 @@ func New(o Options) *Keeper {
 	if o.Pause == 0 {
 		o.Pause = 20 * time.Millisecond
 	}
-	return &Keeper{o: o}
+	return &Keeper{o: o, trust: trust{steps: clock.NewSteps(o.Now, o.Elapsed)}}
 }
 
 // Run sweeps now and then until ctx ends.
@@ -80,7 +86,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 // Sweep deletes once what is kept no longer.
 func (k *Keeper) Sweep(ctx context.Context) error {
-	return errors.Join(k.byAge(ctx), k.byCount(ctx), k.byRuns(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
+	if !k.clockTrusted() {
+		return errors.Join(k.byCount(ctx), k.bySize(ctx))
+	}
+	return errors.Join(k.byAge(ctx), k.byCount(ctx), k.byRuns(ctx), k.bySize(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
 }
 
 func (k *Keeper) byAge(ctx context.Context) error {

@@ -24,6 +24,7 @@ type place struct {
 	runs rundir.Root
 	dir  string
 	now  time.Time
+	off  time.Duration // of which the clock was stepped
 	n    int
 }
 
@@ -40,9 +41,14 @@ func newPlace(t *testing.T) *place {
 
 func (p *place) keeper(keep retention.Keep) *retention.Keeper {
 	return retention.New(retention.Options{
-		Store: p.s, Runs: p.runs, Keep: keep, Now: func() time.Time { return p.now }, Pause: time.Nanosecond, Log: slog.New(slog.DiscardHandler),
+		Store: p.s, Runs: p.runs, Keep: keep, Now: func() time.Time { return p.now }, Elapsed: p.elapsed, Pause: time.Nanosecond, Log: slog.New(slog.DiscardHandler),
 	})
 }
+
+func (p *place) elapsed() time.Duration { return time.Duration(p.now.UnixNano()) - p.off }
+
+// step sets the clock.
+func (p *place) step(by time.Duration) { p.now, p.off = p.now.Add(by), p.off+by }
 
 // add makes a job: pending, running, or one that ended now, with its folder.
 func (p *place) add(status job.Status) string {

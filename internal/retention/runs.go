@@ -7,13 +7,16 @@ import (
 	"github.com/kedrod/kedrod/internal/rundir"
 )
 
-// byRuns deletes run folders by age and size, and those whose job is gone.
+// byRuns deletes run folders by age, and those whose job is gone.
 func (k *Keeper) byRuns(ctx context.Context) error {
-	if k.o.Keep.Logs > 0 {
-		if err := k.removeRuns(ctx, k.o.Now().Add(-k.o.Keep.Logs)); err != nil {
-			return err
-		}
+	if k.o.Keep.Logs == 0 {
+		return nil
 	}
+	return k.removeRuns(ctx, k.o.Now().Add(-k.o.Keep.Logs))
+}
+
+// bySize deletes run folders so that the rest is within its size: the oldest go.
+func (k *Keeper) bySize(ctx context.Context) error {
 	if k.o.Keep.RunsSize == 0 {
 		return nil
 	}

@@ -203,7 +203,7 @@ func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, project *Pro
 	o := job.Outcome{Start: "cold", StartedAt: ptr(job.Truncate(run.StartedAt))}
 	if stuck != nil {
 		o.EndedAt, o.Status, o.Reason = job.Truncate(time.Now()), job.Failed, job.StuckProcess
-		o.ExecutionTime = o.EndedAt.Sub(run.StartedAt).Seconds()
+		o.ExecutionTime = round(run.Elapsed().Seconds())
 		o.Message = fmt.Sprintf("Processes of the run live on although SIGKILL was sent: pids %v. Look at them on %s; their slot stays shut until they are gone.",
 			stuck, a.w.o.Self.Host)
 		a.holdSlot(run)

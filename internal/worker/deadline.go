@@ -1,6 +1,10 @@
 package worker
 
-import "time"
+import (
+	"time"
+
+	"github.com/kedrod/kedrod/internal/clock"
+)
 
 // deadline is a time limit by the clock that counts suspended time and does not
 // step with the wall clock.
@@ -9,6 +13,8 @@ type deadline struct {
 	from  time.Duration
 }
 
-func newDeadline(limit time.Duration) deadline { return deadline{limit: limit, from: sinceBoot()} }
+func newDeadline(limit time.Duration) deadline {
+	return deadline{limit: limit, from: clock.SinceBoot()}
+}
 
-func (d deadline) passed() bool { return d.limit > 0 && sinceBoot()-d.from >= d.limit }
+func (d deadline) passed() bool { return d.limit > 0 && clock.SinceBoot()-d.from >= d.limit }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kedrod/kedrod/internal/clock"
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
@@ -30,6 +31,7 @@ type Store interface {
 	Cancelling(ctx context.Context, worker string) ([]job.Ref, error)
 	NextReady(ctx context.Context) (*time.Time, error)
 	ExpireDue(ctx context.Context) error
+	ShiftTries(ctx context.Context, by time.Duration) error
 	SaveWorker(ctx context.Context, w store.Worker) error
 	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
 	Subscribe(topic string) (<-chan struct{}, func())
@@ -52,6 +54,7 @@ type Options struct {
 	LogSize  int64         // how much of a run's log is kept, in bytes; 0: all of it
 	Limits   store.Limits  // slots of projects and pipelines
 	Drain    time.Duration // how long Run waits for its runs when it is to stop
+	Wall     func() time.Time
 	Log      *slog.Logger
 }
 
@@ -61,7 +64,8 @@ type Worker struct {
 	projects map[string]*Project
 	names    []string
 	gone     map[string]bool // projects without their folder; of the claiming goroutine
-	poll     time.Duration   // between looks at the store that no wake-up asked for
+	steps    *clock.Steps
+	poll     time.Duration // between looks at the store that no wake-up asked for
 
 	freed  chan struct{}   // a slot became free
 	killed context.Context // ends with Kill
@@ -76,6 +80,7 @@ type Worker struct {
 func New(o Options) *Worker {
 	w := &Worker{
 		o: o, projects: map[string]*Project{}, gone: map[string]bool{}, poll: time.Second, freed: make(chan struct{}, 1), active: map[string]*attempt{},
+		steps: clock.NewSteps(o.Wall, clock.SinceBoot),
 	}
 	w.killed, w.kill = context.WithCancel(context.Background())
 	for i := range o.Projects {
@@ -133,10 +138,16 @@ func (w *Worker) claimLoop(ctx, work context.Context) {
 }
 
 // duties are what the claiming goroutine does now and then.
-type duties struct{ expired, seen time.Time }
+type duties struct {
+	expired, seen time.Time
+	stepped       time.Duration // of the wall clock, and not yet in the store
+}
 
 // tick claims as many jobs as slots are free.
 func (w *Worker) tick(ctx, work context.Context, last *duties) error {
+	if err := w.followClock(ctx, last); err != nil {
+		return err
+	}
 	if time.Since(last.expired) >= w.poll {
 		last.expired = time.Now()
 		if err := w.o.Store.ExpireDue(ctx); err != nil {
@@ -165,6 +176,23 @@ func (w *Worker) tick(ctx, work context.Context, last *duties) error {
 	for i := range jobs {
 		w.begin(work, jobs[i])
 	}
+	return nil
+}
+
+// followClock has jobs wait for their next try as long as they were to, whatever becomes
+// of the wall clock meanwhile.
+func (w *Worker) followClock(ctx context.Context, last *duties) error {
+	by := w.steps.Look()
+	if by != 0 {
+		w.o.Log.Warn("the wall clock was stepped", "by", by.Round(time.Millisecond).String())
+	}
+	if last.stepped += by; last.stepped == 0 {
+		return nil
+	}
+	if err := w.o.Store.ShiftTries(ctx, last.stepped); err != nil {
+		return err
+	}
+	last.stepped = 0
 	return nil
 }
 

@@ -83,6 +83,7 @@ func newRig(t testing.TB) *rig {
 	require.NoError(t, os.WriteFile(python, []byte(interpreter), 0o700))
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "counted"), 0o700))
 	r.opts = worker.Options{
+		Wall: time.Now,
 		Self: store.Worker{ID: "w-" + filepath.Base(r.dir), Host: "here", PID: 1, Version: "test", Slots: 2, StartedAt: job.Truncate(time.Now())},
 		Projects: []*worker.Project{{
 			Name: "proj", Path: r.dir, Python: python, Catalog: catalog{},

@@ -36,6 +36,7 @@ type Store interface {
 	Cancelling(ctx context.Context, worker string) ([]job.Ref, error)
 	NextReady(ctx context.Context) (*time.Time, error)
 	ExpireDue(ctx context.Context) error
+	ShiftTries(ctx context.Context, by time.Duration) error
 	Attempts(ctx context.Context, id string) ([]job.Attempt, error)
 	Nodes(ctx context.Context, id string, attempt int) ([]job.Node, error)
 	Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error)
@@ -104,6 +105,10 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"claims follow the order key":                           (*suite).claimOrder,
 		"a job waits for its time":                              (*suite).waitsForTime,
 		"a clock set back holds nothing up":                     (*suite).clockBack,
+		"steps of the clock move what goes by moments only":     (*suite).clockSteps,
+		"a step of the clock leaves a back-off its length":      (*suite).clockStepInBackoff,
+		"what runs knows no steps of the clock":                 (*suite).clockStepsWhileRunning,
+		"pages meet while the clock steps":                      (*suite).clockStepsBetweenPages,
 		"claims keep to their projects and limit":               (*suite).claimFilter,
 		"no job is claimed twice, however many claim":           (*suite).claimRace,
 		"a job that expired is not run":                         (*suite).expiry,

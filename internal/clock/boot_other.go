@@ -1,6 +1,6 @@
 //go:build !linux
 
-package worker
+package clock
 
 import (
 	"time"
@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sinceBoot reads the monotonic clock; elsewhere than on Linux it may stand still
+// SinceBoot reads the monotonic clock; elsewhere than on Linux it may stand still
 // while the machine sleeps, and a time limit is longer by as much.
-func sinceBoot() time.Duration {
+func SinceBoot() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		return 0
