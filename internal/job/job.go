@@ -138,6 +138,7 @@ type Job struct {
 	Options     Options
 	Queue       Queue
 	Labels      map[string]string // the client's own words; nil for none
+	CallbackURL string            // is sent the job at its end; "" for none
 
 	Status       Status
 	Reason       Reason // "" unless failed, or waiting for a further try

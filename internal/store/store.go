@@ -102,6 +102,8 @@ const (
 	TopicQueue  = "queue"  // a job may be claimable
 	TopicCancel = "cancel" // a running job's cancel was asked for
 	TopicEvents = "events" // an event of any job
+
+	TopicDeliveries = "deliveries" // a delivery may be due
 )
 
 // TopicJob is the topic of one job's events.

@@ -28,7 +28,8 @@ func (s *Store) Plans(ctx context.Context) (map[string]string, error) {
 		"first parked": literal(clause{sql: unparkFirst}), "first of a lane": literal(clause{sql: unparkLane}), "next lane": literal(clause{sql: nextLane}),
 		"any parked": anyParked, "running of a key": literal(clause{sql: countKey}), "running of a project": literal(clause{sql: countProject}),
 		"running of a pipeline": literal(clause{sql: countPipeline}),
-		"held":                  selectJob + " INDEXED BY jobs_held WHERE status = 'running' AND worker = 'w'",
+		"hosts of deliveries":   hostsDue, "deliveries of a host": literal(clause{sql: dueOf}),
+		"held": selectJob + " INDEXED BY jobs_held WHERE status = 'running' AND worker = 'w'",
 	}
 	cursor := key{"2026-01-01T00:00:00.000000+00:00", "x"}.cursor()
 	since := time.Unix(0, 0)

@@ -94,6 +94,7 @@ func (t *tx) deleteEnded(ctx context.Context, id string) (bool, error) {
 		`DELETE FROM attempts WHERE job_id = ?`,
 		`DELETE FROM nodes WHERE job_id = ?`,
 		`DELETE FROM events WHERE job_id = ?`,
+		`DELETE FROM deliveries WHERE job_id = ?`,
 	} {
 		if err := t.exec(ctx, q, id); err != nil {
 			return false, err

@@ -17,12 +17,12 @@ import (
 const (
 	insertJob = `INSERT INTO jobs (id, pipeline_name, user_id, parameters, created_at, project, submitted_by, options, priority, run_at,
 		expires_at, timeout_ms, max_attempts, retry_on, max_recoveries, retry_of, schedule_id, order_key,
-		labels, concurrency_key, concurrency_limit, requires,
+		labels, concurrency_key, concurrency_limit, requires, callback_url,
 		status, results, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start,
 		attempt, tries, recoveries, worker, last_outcome, next_try_at, cancel_requested_at, ready_at, parked_on,
 		idempotency_key, idempotency_hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-		?, ?, ?, ?, ?, ?)`
+		?, ?, ?, ?, ?, ?, ?)`
 
 	updateJob = `UPDATE jobs SET status = ?, results = ?, error_message = ?, started_at = ?, completed_at = ?, execution_time = ?, reason = ?,
 		progress = ?, warnings = ?, start = ?, attempt = ?, tries = ?, recoveries = ?, worker = ?, last_outcome = ?,
@@ -31,7 +31,7 @@ const (
 	// What scanJob reads; in lists the two large columns are left out unless asked for.
 	selectHead  = `SELECT id, pipeline_name, user_id, `
 	selectInner = `, created_at, project, submitted_by, options, priority, run_at, expires_at, timeout_ms, max_attempts,
-		retry_on, max_recoveries, retry_of, schedule_id, labels, concurrency_key, concurrency_limit, requires, status, `
+		retry_on, max_recoveries, retry_of, schedule_id, labels, concurrency_key, concurrency_limit, requires, callback_url, status, `
 	selectLast = `, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start, attempt, tries,
 		recoveries, worker, last_outcome, next_try_at, cancel_requested_at`
 	selectTail   = selectLast + ` FROM jobs`
@@ -66,7 +66,7 @@ func fixedArgs(j *job.Job) ([]any, error) {
 	return []any{j.ID, j.Pipeline, j.UserID, parameters, job.FormatTime(j.CreatedAt), j.Project, j.SubmittedBy,
 		string(options), q.Priority, timeOrNull(q.RunAt), timeOrNull(q.ExpiresAt), q.Timeout.Milliseconds(), q.MaxAttempts,
 		retryOn, q.MaxRecoveries, j.RetryOf, j.ScheduleID, j.OrderKey(),
-		labels, textOrNull(q.ConcurrencyKey), intOrNull(q.ConcurrencyLimit), requires}, nil
+		labels, textOrNull(q.ConcurrencyKey), intOrNull(q.ConcurrencyLimit), requires, textOrNull(j.CallbackURL)}, nil
 }
 
 func changingArgs(j *job.Job, now time.Time) ([]any, error) {
@@ -101,13 +101,13 @@ func scanJob(row scanner) (job.Job, error) {
 		runAt, expires, retryOn, results, started     sql.NullString
 		completed, reason, progress, warnings, start  sql.NullString
 		worker, lastOutcome, nextTry, cancelRequested sql.NullString
-		labels, concurrencyKey, requires              sql.NullString
+		labels, concurrencyKey, requires, callback    sql.NullString
 		concurrencyLimit                              sql.NullInt64
 		timeoutMS                                     int64
 	)
 	err := row.Scan(&j.ID, &j.Pipeline, &j.UserID, &parameters, &created, &j.Project, &j.SubmittedBy, &options,
 		&j.Queue.Priority, &runAt, &expires, &timeoutMS, &j.Queue.MaxAttempts, &retryOn, &j.Queue.MaxRecoveries, &j.RetryOf,
-		&j.ScheduleID, &labels, &concurrencyKey, &concurrencyLimit, &requires, &status, &results, &j.ErrorMessage, &started, &completed, &j.ExecutionTime, &reason, &progress,
+		&j.ScheduleID, &labels, &concurrencyKey, &concurrencyLimit, &requires, &callback, &status, &results, &j.ErrorMessage, &started, &completed, &j.ExecutionTime, &reason, &progress,
 		&warnings, &start, &j.Attempt, &j.Tries, &j.Recoveries, &worker, &lastOutcome, &nextTry, &cancelRequested)
 	if err != nil {
 		return j, err
@@ -115,6 +115,7 @@ func scanJob(row scanner) (job.Job, error) {
 	j.Parameters, j.Status, j.Reason = json.RawMessage(parameters), job.Status(status), job.Reason(reason.String)
 	j.Queue.Timeout = time.Duration(timeoutMS) * time.Millisecond
 	j.Start, j.Worker, j.LastOutcome = start.String, worker.String, lastOutcome.String
+	j.CallbackURL = callback.String
 	j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = concurrencyKey.String, int(concurrencyLimit.Int64)
 	if results.Valid {
 		j.Results = json.RawMessage(results.String)

@@ -7,8 +7,8 @@ import (
 	"github.com/kedrod/kedrod/internal/job"
 )
 
-// save writes what a transition changed, with the events that tell of it, and hands on
-// the slots that the job gave up.
+// save writes what a transition changed, with the events that tell of it and the delivery
+// to who is told of its end, and hands on the slots that the job gave up.
 func (t *tx) save(ctx context.Context, before, after *job.Job, now time.Time) error {
 	parked, err := t.parkedBefore(ctx, before, after)
 	if err != nil {
@@ -26,6 +26,11 @@ func (t *tx) save(ctx context.Context, before, after *job.Job, now time.Time) er
 	}
 	if before.CancelRequestedAt == nil && after.CancelRequestedAt != nil {
 		t.publish(cancelTopic)
+	}
+	if !before.Status.Terminal() && after.Status.Terminal() && after.CallbackURL != "" {
+		if err := t.addDelivery(ctx, after, now); err != nil {
+			return err
+		}
 	}
 	if err := t.handOn(ctx, before, after, parked, now); err != nil {
 		return err

@@ -14,13 +14,16 @@ import (
 )
 
 // shadow drives one store and a plain job.Job side by side with the same events; the
-// domain, which its own model test upholds, says what the store must hold.
+// domain, which its own model test upholds, says what the store must hold, and whom it has to tell.
 func (s *suite) shadow() {
 	rapid.Check(s.t, func(t *rapid.T) {
 		want := s.make(func(j *job.Job) {
 			j.Project = fmt.Sprintf("p%d", s.n)
 			j.Queue.MaxAttempts = rapid.IntRange(1, 3).Draw(t, "max_attempts")
 			j.Queue.MaxRecoveries = rapid.IntRange(0, 2).Draw(t, "max_recoveries")
+			if rapid.Bool().Draw(t, "callback") {
+				calledBack("h")(j)
+			}
 		})
 		_, _, err := s.Submit(s.ctx(), want, nil)
 		require.NoError(t, err)
@@ -76,6 +79,9 @@ func (s *suite) shadow() {
 				got, err := s.Get(s.ctx(), want.ID)
 				require.NoError(t, err)
 				require.Equal(t, want, got)
+				told, err := s.Deliveries(s.ctx(), want.ID)
+				require.NoError(t, err)
+				require.Len(t, told, map[bool]int{true: 1, false: 0}[want.CallbackURL != "" && want.Status.Terminal()], "an end is told once, and nothing else is")
 				s.clock.Add(time.Hour)
 				if errors.Is(err, job.ErrFenced) {
 					t.Fatal("reading is never fenced")

@@ -60,6 +60,14 @@ type Store interface {
 	Waiting(ctx context.Context, ids []string) (map[string]store.Waiting, error)
 	DeleteWorkers(ctx context.Context, endedBefore time.Time) error
 	Subscribe(topic string) (<-chan struct{}, func())
+	DeliveryHosts(ctx context.Context) ([]store.DeliveryHost, error)
+	TakeDeliveries(ctx context.Context, host string, lease time.Duration, limit int) ([]store.Delivery, error)
+	SaveDelivery(ctx context.Context, a store.Attempted) error
+	ReleaseDeliveries(ctx context.Context) error
+	Deliveries(ctx context.Context, jobID string) ([]store.Delivery, error)
+	CountDeliveries(ctx context.Context) (int, error)
+	DeleteDeliveries(ctx context.Context, endedBefore time.Time, limit int) (int, error)
+	Brief(ctx context.Context, id string) (job.Job, error)
 }
 
 // Clock is the time of a store under test. It stands still unless moved.
@@ -148,6 +156,12 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"stats count what was created, of the newest only":      (*suite).stats,
 		"who subscribed is woken after the commit":              (*suite).wakes,
 		"an ended context is an error, not a lost write":        (*suite).contexts,
+		"every end of a job with a callback is to be told":      (*suite).everyEnd,
+		"an end that is undone is told to nobody":               (*suite).endUndone,
+		"a delivery is sent by one until it ends":               (*suite).deliver,
+		"deliveries to each host are a queue of their own":      (*suite).deliveryHosts,
+		"deliveries go with their job or after their end":       (*suite).deliveriesGo,
+		"a brief job has no parameters and results":             (*suite).brief,
 		"random events leave the store where the domain stands": (*suite).shadow,
 	}
 	for name, test := range tests {
