@@ -56,7 +56,12 @@ func (e *ConnError) Unwrap() error { return e.Err }
 // maxProblem bounds what is read of a refusal.
 const maxProblem = 1 << 20
 
+// maxRetryAfter bounds what a server's Retry-After is taken for.
+const maxRetryAfter = 24 * time.Hour
+
 // problemOf makes an Error of any answer, a proxy's or a stranger's included.
+//
+//kedrod:parser FuzzProblem
 func problemOf(resp *http.Response) *Error {
 	e := &Error{StatusCode: resp.StatusCode}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
@@ -76,7 +81,7 @@ func problemOf(resp *http.Response) *Error {
 		}
 	}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		e.RetryAfter = time.Duration(seconds) * time.Second
+		e.RetryAfter = min(time.Duration(min(seconds, 1<<31))*time.Second, maxRetryAfter)
 	}
 	return e
 }

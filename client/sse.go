@@ -34,6 +34,8 @@ type sseReader struct {
 func newSSEReader(r io.Reader) *sseReader { return &sseReader{r: bufio.NewReader(r)} }
 
 // next gives the next event; io.EOF at the stream's end.
+//
+//kedrod:parser FuzzSSE
 func (s *sseReader) next() (message, error) {
 	m := message{event: "message"}
 	var data strings.Builder

@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -10,12 +11,17 @@ type Time struct{ time.Time }
 
 const timeLayout = "2006-01-02T15:04:05.000000+00:00"
 
-// MarshalJSON writes the wire form.
+// MarshalJSON writes the wire form, which has four digits for the year.
 func (t Time) MarshalJSON() ([]byte, error) {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return nil, errors.New("the year in UTC must be from 0000 to 9999")
+	}
 	return []byte(`"` + t.UTC().Format(timeLayout) + `"`), nil
 }
 
 // UnmarshalJSON reads any RFC 3339 time.
+//
+//kedrod:parser FuzzTime
 func (t *Time) UnmarshalJSON(b []byte) error { return t.Time.UnmarshalJSON(b) }
 
 // Options are the run options of Kedro, under the names of Kedro's own server.

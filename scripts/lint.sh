@@ -61,6 +61,37 @@ no_places() {
 	! files | xargs -r grep -nIE "$places"
 }
 
+# What reads text from outside carries //kedrod:parser FuzzX: a target of that name in the same folder, whose tests name the
+# parser, or that which leads to it (FuzzX by NAME). A function called parse… must carry it, and a target that no parser names has nothing to do.
+parsers_fuzzed() {
+	local bad=0 file line parser target folder
+	while IFS=': ' read -r file line target _ parser; do
+		folder=${file%/*}
+		[ -n "$parser" ] || parser=$(tail -n +"$line" "$file" | grep -m1 '^func ' | sed -E 's/^func (\([^)]*\) )?([A-Za-z0-9_]+).*/\2/')
+		if ! grep -qhE "^func $target\(f \*testing\.F\)" "$folder"/*_test.go; then
+			echo "$file:$line: there is no $target in $folder"
+			bad=1
+		elif ! grep -qwE "$parser" "$folder"/*_test.go; then
+			echo "$file:$line: no test in $folder calls $parser, which $target is to fuzz"
+			bad=1
+		fi
+	done < <(files '*.go' | xargs grep -nE '^//kedrod:parser ' | sed 's#//kedrod:parser ##')
+	while IFS=: read -r file line parser; do
+		tail -n +"$((line > 5 ? line - 5 : 1))" "$file" | head -n 5 | grep -q '^//kedrod:parser ' || {
+			echo "$file:$line: $parser reads text: name its fuzz target above it, //kedrod:parser FuzzX"
+			bad=1
+		}
+	done < <(files 'client/*.go' 'internal/*.go' | grep -v '_test\.go$' | xargs grep -nE '^func (\([^)]*\) )?([pP]arse|[uU]nmarshal)[A-Za-z0-9_]*\(' |
+		sed -E 's/:func (\([^)]*\) )?([A-Za-z0-9_]+).*/:\2/')
+	while IFS=: read -r file target; do
+		grep -qhE "^//kedrod:parser $target( by [A-Za-z]+)?\$" "${file%/*}"/*.go || {
+			echo "$file: $target fuzzes no parser that names it"
+			bad=1
+		}
+	done < <(files '*_test.go' | xargs grep -HoE '^func Fuzz[A-Za-z0-9_]+' | sed 's/func //')
+	return $bad
+}
+
 python_compiles() {
 	local cache
 	cache=$(mktemp -d)
@@ -78,6 +109,7 @@ check 'gofmt' formatted
 check 'shell scripts parse' shell_parses
 check 'Python files compile' python_compiles
 check 'files of at most 500 lines' long_files
+check 'every parser is fuzzed' parsers_fuzzed
 check 'no registry host or machine path' no_places
 check 'go.mod is tidy' tidy
 check 'golangci-lint' "$golangci" run ./...

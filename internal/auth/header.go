@@ -7,6 +7,8 @@ const maxHeader = 256
 
 // Bearer reads the values of a request's Authorization headers (RFC 6750). given is
 // false without any; ok is false for what holds no key of ours.
+//
+//kedrod:parser FuzzBearer
 func Bearer(values []string) (key Secret, given, ok bool) {
 	if len(values) == 0 {
 		return Secret{}, false, false

@@ -46,6 +46,8 @@ func random(bits, length int) string {
 }
 
 // ParseSecret reads a key by its form. ok is false for anything else.
+//
+//kedrod:parser FuzzBearer
 func ParseSecret(text string) (s Secret, ok bool) {
 	if len(text) != keyLength || !strings.HasPrefix(text, scheme) || text[len(scheme)+PrefixLength] != '_' {
 		return Secret{}, false

@@ -124,6 +124,8 @@ func pair(flag, written string) (key, value string, err error) {
 
 // param reads one -p. A value that is no JSON is refused with the command that was
 // meant.
+//
+//kedrod:parser FuzzParam
 func (a *app) param(p *parameters, written string) error {
 	key, value, err := pair("-p", written)
 	if err != nil {

@@ -17,6 +17,8 @@ var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9
 
 // yamlToJSON writes YAML as JSON, value for value. What JSON has no form for (dates,
 // infinities, keys that are not text) is refused with its line, never bent.
+//
+//kedrod:parser FuzzYAML
 func yamlToJSON(data []byte) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {

@@ -65,6 +65,8 @@ func readBounded(path string) ([]byte, error) {
 
 // parseFile reads YAML. Scalars are kept as they are written, so that a value means
 // the same here, in a variable and in a flag.
+//
+//kedrod:parser FuzzFile
 func parseFile(data []byte, name string) (file, error) {
 	p := &parser{name: name, known: map[string]setting{}, out: file{values: map[string]string{}}}
 	for _, s := range settings() {
@@ -188,6 +190,7 @@ func (p *parser) list(node *yaml.Node, at string) []string {
 	return list
 }
 
+//kedrod:parser FuzzWords
 func splitList(text string) []string {
 	var list []string
 	for _, item := range strings.Split(text, ",") {

@@ -38,6 +38,8 @@ func isLabels(text string) error {
 }
 
 // parseLabels reads KEY=VALUE,KEY=VALUE; nil for none.
+//
+//kedrod:parser FuzzWords
 func parseLabels(text string) (map[string]string, error) {
 	pairs := splitList(text)
 	if len(pairs) == 0 {

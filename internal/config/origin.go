@@ -17,6 +17,8 @@ func areOrigins(text string) error {
 
 // isOrigin judges one as browsers send it. Any origin at all (*) is refused: whoever
 // may call may run the projects' code.
+//
+//kedrod:parser FuzzWords
 func isOrigin(origin string) error {
 	if origin == "*" {
 		return fmt.Errorf("must name origins: with * a page of any site could call")

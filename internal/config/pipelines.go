@@ -60,6 +60,7 @@ func (p *parser) pipeline(node *yaml.Node, at string) Pipeline {
 	return pipeline
 }
 
+//kedrod:parser FuzzUnits
 func parseTimeout(text string) (time.Duration, error) {
 	d, err := ParseDuration(text)
 	if err == nil && (d <= 0 || d > job.MaxTimeout) {

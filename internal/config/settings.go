@@ -109,6 +109,7 @@ func isCount(text string) error {
 	return err
 }
 
+//kedrod:parser FuzzWords
 func parseCount(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 1024 {
@@ -138,6 +139,7 @@ func isBool(text string) error {
 	return err
 }
 
+//kedrod:parser FuzzWords
 func parseBool(text string) (bool, error) {
 	switch strings.ToLower(text) {
 	case "true", "1", "yes", "on":
@@ -199,6 +201,7 @@ func isLevel(text string) error {
 	return err
 }
 
+//kedrod:parser FuzzWords
 func parseLevel(text string) (slog.Level, error) {
 	var level slog.Level
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, strings.ToLower(text)) || level.UnmarshalText([]byte(text)) != nil {
@@ -216,6 +219,7 @@ func oneOf(words ...string) func(string) error {
 	}
 }
 
+//kedrod:parser FuzzWords
 func isAddress(text string) error {
 	if strings.HasPrefix(text, "unix:") || strings.HasPrefix(text, "/") {
 		return fmt.Errorf("unix sockets are not supported: give HOST:PORT")

@@ -17,6 +17,8 @@ var (
 
 // ParseDuration reads 500ms, 15s, 30m, 1h30m, 90d, 2w and 0. A day has 24 hours. A
 // number without a unit is refused: nobody knows which was meant.
+//
+//kedrod:parser FuzzUnits
 func ParseDuration(text string) (time.Duration, error) {
 	if text == "0" {
 		return 0, nil
@@ -41,6 +43,8 @@ func ParseDuration(text string) (time.Duration, error) {
 }
 
 // ParseSize reads 50MB, 1.5 GiB, 4096B: bytes.
+//
+//kedrod:parser FuzzUnits
 func ParseSize(text string) (int64, error) {
 	m := sizeText.FindStringSubmatch(text)
 	if m == nil {

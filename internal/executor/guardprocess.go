@@ -110,14 +110,22 @@ func (g *guardProcess) send(verb string, args ...any) bool {
 func (g *guardProcess) listen(heard func(seq uint64)) {
 	in := bufio.NewScanner(g.socket)
 	for in.Scan() {
-		seq, ok := strings.CutPrefix(in.Text(), "ok ")
-		n, err := strconv.ParseUint(seq, 10, 64)
-		if !ok || err != nil {
+		n, ok := parseAnswer(in.Text())
+		if !ok {
 			g.kill()
 			return
 		}
 		heard(n)
 	}
+}
+
+// parseAnswer reads "ok SEQ": everything up to that message is worked off.
+//
+//kedrod:parser FuzzParseAnswer
+func parseAnswer(line string) (seq uint64, ok bool) {
+	text, ok := strings.CutPrefix(line, "ok ")
+	seq, err := strconv.ParseUint(text, 10, 64)
+	return seq, ok && err == nil
 }
 
 // kill ends the guard at once. It kills nothing on its way.

@@ -29,6 +29,8 @@ func (a *api) amend(c *call) error {
 }
 
 // readAmendment reads a merge patch (RFC 7396), in which null takes a value away.
+//
+//kedrod:parser FuzzBodies
 func readAmendment(members []member, ignoreUnknown bool) (job.Amendment, error) {
 	var a job.Amendment
 	var f refusals

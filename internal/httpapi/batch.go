@@ -44,6 +44,7 @@ func noIdempotencyKey(c *call) error {
 	return fault.New(fault.NotSupported, "Idempotency-Key: "+message, fault.Field{Field: "Idempotency-Key", Message: message})
 }
 
+//kedrod:parser FuzzBodies
 func readBatch(members []member, ignoreUnknown bool) ([]service.Submission, error) {
 	var f refusals
 	var subs []service.Submission
@@ -62,6 +63,7 @@ func readBatch(members []member, ignoreUnknown bool) ([]service.Submission, erro
 	return subs, f.err()
 }
 
+//kedrod:parser FuzzBodies by readBatch
 func readItems(raw []byte, ignoreUnknown bool) ([]service.Submission, error) {
 	if raw[0] != '[' {
 		return nil, fault.InvalidField("items", "must be a list of submissions")

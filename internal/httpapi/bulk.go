@@ -45,6 +45,7 @@ func (a *api) bulk(c *call, do func(context.Context, service.Caller, service.Sel
 	return c.answer(http.StatusOK, client.Selected{Count: len(ids), Items: list(ids)})
 }
 
+//kedrod:parser FuzzBodies
 func readSelection(members []member, ignoreUnknown bool, also []string) (service.Selection, error) {
 	var sel service.Selection
 	var f refusals
@@ -73,6 +74,8 @@ func readSelection(members []member, ignoreUnknown bool, also []string) (service
 
 // readFilter reads the filters of a list as an object. One that selects everything is
 // refused: it is what a script sends whose variables are not set.
+//
+//kedrod:parser FuzzBodies by readSelection
 func readFilter(raw []byte, ignoreUnknown bool) (store.Filter, error) {
 	var filter store.Filter
 	if raw[0] != '{' {

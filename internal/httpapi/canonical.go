@@ -11,6 +11,8 @@ import (
 // hashRequest is the same for all forms of one request: the order of names, blanks
 // and escapes don't count, numbers count as they are written, and a field that is
 // null is the same as none.
+//
+//kedrod:parser FuzzSubmission
 func hashRequest(members []member) string {
 	c := &canonical{}
 	given := slices.DeleteFunc(slices.Clone(members), member.null)

@@ -67,6 +67,7 @@ type rig struct {
 	runs    rundir.Root
 	service *service.Service
 	url     string
+	handler http.Handler
 	http    *http.Client
 	stop    context.CancelFunc
 	close   func() error // of the store
@@ -102,7 +103,7 @@ func newRigOf(t testing.TB, names []string, change func(*service.Options), set .
 		f(&o)
 	}
 	server := httptest.NewServer(httpapi.New(o))
-	r.url, r.http, r.stop = server.URL, server.Client(), stop
+	r.url, r.http, r.stop, r.handler = server.URL, server.Client(), stop, server.Config.Handler
 	t.Cleanup(func() {
 		stop()
 		server.CloseClientConnections()

@@ -74,6 +74,7 @@ func (a *api) createKey(c *call) error {
 	return c.answer(http.StatusCreated, client.CreatedKey{Key: wireKey(&k), Secret: secret.Reveal()})
 }
 
+//kedrod:parser FuzzBodies
 func readNewKey(members []member, ignoreUnknown bool) (service.NewKey, error) {
 	var n service.NewKey
 	var f refusals

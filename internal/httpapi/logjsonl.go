@@ -19,6 +19,8 @@ const mediaLines = "application/x-ndjson"
 
 // wireLine is one line of a log as an object. Of records that nothing tells the time
 // of, and so on, the fields are null.
+//
+//kedrod:parser FuzzLogLines
 func wireLine(records *kedro.LogRecords, line []byte) client.LogLine {
 	text := strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "\uFFFD")
 	known := records.Line(text)
@@ -73,6 +75,8 @@ func recordsUpTo(l *service.Log, f *joblog.Log, from int64) (*kedro.LogRecords, 
 
 // eachLine hands over lines with their ends; one longer than lineMax in pieces, none
 // of which ends within a character.
+//
+//kedrod:parser FuzzLogLines
 func eachLine(r io.Reader, fn func([]byte) error) error {
 	in := bufio.NewReaderSize(r, lineMax)
 	for {

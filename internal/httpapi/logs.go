@@ -60,6 +60,8 @@ func asLines(c *call, l *service.Log) error {
 }
 
 // wholeLog answers a log, or ranges of it, as it is in this moment.
+//
+//kedrod:parser FuzzCalls by ServeHTTP
 func wholeLog(c *call, l *service.Log, f *joblog.Log) error {
 	v, err := f.View()
 	if err != nil {

@@ -40,6 +40,8 @@ type param struct {
 type query url.Values
 
 // readQuery checks a query against what the operation takes.
+//
+//kedrod:parser FuzzQuery
 func readQuery(raw string, params []param) (query, error) {
 	if raw == "" {
 		return nil, nil
@@ -144,6 +146,8 @@ func (p *param) refuse(v string) string {
 
 // parseMoment also reads a time whose "+" was not percent-encoded, and so arrived as
 // a blank.
+//
+//kedrod:parser FuzzQuery by readQuery
 func parseMoment(v string) (time.Time, error) {
 	return job.ParseTime(strings.Replace(v, " ", "+", 1))
 }

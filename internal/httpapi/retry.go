@@ -41,6 +41,8 @@ func (a *api) members(c *call) ([]member, error) {
 }
 
 // readFrom judges from where a retry begins.
+//
+//kedrod:parser FuzzBodies
 func readFrom(members []member) error {
 	i := slices.IndexFunc(members, func(m member) bool { return m.name == "from" })
 	if i < 0 || members[i].null() {

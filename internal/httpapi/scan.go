@@ -51,6 +51,8 @@ func (e *shapeError) Error() string { return e.path + ": " + e.message }
 
 // readObject gives the fields of a body, in the order sent. Its faults are Malformed
 // and Invalid.
+//
+//kedrod:parser FuzzSubmission
 func readObject(body []byte) ([]member, error) {
 	if len(bytes.TrimLeft(body, " \t\r\n")) == 0 {
 		return nil, fault.New(fault.Malformed, "the body is empty: send a JSON object")

@@ -93,6 +93,8 @@ const keepBuffer = 4 << 10
 
 // lastEventID is where a client goes on: the header, which browsers send when they
 // come again, before the query, which was in the address from the first time on.
+//
+//kedrod:parser FuzzCalls by ServeHTTP
 func (c *call) lastEventID() (id, field string) {
 	if id := c.r.Header.Get("Last-Event-ID"); id != "" {
 		return strings.TrimSpace(id), "Last-Event-ID"
@@ -108,6 +110,7 @@ func (c *call) lastSeq() (int64, error) {
 
 func formatSeq(n int64) string { return strconv.FormatInt(n, 10) }
 
+//kedrod:parser FuzzWindow
 func readSeq(id, field string) (int64, error) {
 	if id == "" {
 		return 0, nil

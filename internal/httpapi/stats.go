@@ -31,6 +31,7 @@ func (a *api) stats(c *call) error {
 
 var windowText = regexp.MustCompile(`^([0-9]{1,8})(s|m|h|d|w)$`)
 
+//kedrod:parser FuzzWindow
 func readWindow(text string) (time.Duration, error) {
 	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
 	if m := windowText.FindStringSubmatch(text); m != nil {

@@ -96,6 +96,8 @@ func printable(name string) string {
 
 // readSubmission decodes the fields of a body. Only their types are judged here; what
 // their values may be is the service's business.
+//
+//kedrod:parser FuzzSubmission
 func readSubmission(members []member, ignoreUnknown bool) (service.Submission, error) {
 	sub := service.Submission{Parameters: json.RawMessage("{}")}
 	return sub, overlay(&sub, members, ignoreUnknown)

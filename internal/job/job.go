@@ -8,6 +8,7 @@ package job
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -236,13 +237,19 @@ const TimeLayout = "2006-01-02T15:04:05.000000+00:00"
 // FormatTime writes t in TimeLayout.
 func FormatTime(t time.Time) string { return t.UTC().Format(TimeLayout) }
 
-// ParseTime reads RFC 3339 (any zone, up to nanoseconds) into UTC microseconds.
+// ParseTime reads RFC 3339 (any zone, up to nanoseconds) into UTC microseconds, which
+// FormatTime can write: one whose year in UTC has not four digits is refused.
+//
+//kedrod:parser FuzzParseTime
 func ParseTime(s string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return Truncate(t), nil
+	if t = Truncate(t); t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}, errors.New("the year in UTC must be from 0000 to 9999")
+	}
+	return t, nil
 }
 
 // Truncate brings a time to the precision that is kept.

@@ -52,6 +52,8 @@ func readGap(log string) (gap, error) {
 }
 
 // parseGap reads "FROM TO LIMIT\n".
+//
+//kedrod:parser FuzzParseGap
 func parseGap(b []byte) (gap, error) {
 	var g gap
 	if n, err := fmt.Sscanf(string(b), "%d %d %d\n", &g.From, &g.To, &g.Limit); n != 3 || err != nil {

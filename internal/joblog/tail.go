@@ -11,6 +11,8 @@ const tailBlock = 32 << 10
 
 // Tail returns the offset at which the last n lines begin; 0 if there are fewer, the size if n is not positive. A last line without its end counts,
 // and so does the line about bytes left out. It takes the same small memory however long the log or a line is.
+//
+//kedrod:parser FuzzTail
 func (l *Log) Tail(n int) (int64, error) {
 	for {
 		size, err := l.Size()

@@ -28,6 +28,8 @@ func cachePath(dir string, in Inspector) string {
 }
 
 // readCache reads the cache; anything wrong with it counts as none.
+//
+//kedrod:parser FuzzReadCache
 func readCache(dir string, in Inspector) (cacheFile, bool) {
 	text, err := os.ReadFile(cachePath(dir, in))
 	if err != nil {

@@ -42,6 +42,8 @@ const maxLogTail = 128 << 10
 // Classify says why a run failed: from how it ended, what the hook told (state may
 // be nil), and the end of its log. python is the interpreter, for what to install
 // where.
+//
+//kedrod:parser FuzzClassify
 func Classify(exit Exit, state *State, logTail []byte, python string) Outcome {
 	if len(logTail) > maxLogTail {
 		logTail = logTail[len(logTail)-maxLogTail:]

@@ -96,6 +96,8 @@ type wireEvent struct {
 
 // ParseEvent reads one line of an events file. A line that is none, which a full
 // disk or the user's own code may leave, is not ok and to be passed over.
+//
+//kedrod:parser FuzzParseEvent
 func ParseEvent(line []byte) (e Event, ok bool) {
 	var w wireEvent
 	if json.Unmarshal(line, &w) != nil || w.Kind == "" {

@@ -59,6 +59,8 @@ var (
 )
 
 // Line tells of the log's next line, without its end.
+//
+//kedrod:parser FuzzLogRecords
 func (r *LogRecords) Line(text string) LogRecord {
 	if len(r.pending) < recordAhead {
 		r.read()

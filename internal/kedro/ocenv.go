@@ -28,6 +28,8 @@ const maxConfFile = 4 << 20
 // EnvUses lists the variables that the YAML and JSON files below conf/ read, by
 // name. It reads text and runs nothing, so that it also sees files of environments
 // that are not in use.
+//
+//kedrod:parser FuzzEnvUses
 func EnvUses(p Project) ([]EnvUse, error) {
 	found := map[string]EnvUse{}
 	root := filepath.Join(p.Path, "conf")

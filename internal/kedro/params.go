@@ -25,6 +25,8 @@ const (
 // backslash; without it a value that holds one is refused. Whatever would reach a
 // node changed (a key given twice, a lone surrogate, a number beyond a float) is
 // refused by the name of its field.
+//
+//kedrod:parser FuzzEncodeParameters
 func encodeParameters(raw json.RawMessage, escape bool) ([]byte, error) {
 	w := &paramWriter{in: raw, escape: escape}
 	w.space()

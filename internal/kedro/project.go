@@ -88,6 +88,7 @@ const (
 	pipeWait     = 2 * time.Second // for what stands in its place and is a pipe
 )
 
+//kedrod:parser FuzzReadProject
 func readProject(dir string) (Project, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {

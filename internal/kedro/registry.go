@@ -169,6 +169,7 @@ type reportPipeline struct {
 // maxReport bounds the helper's file; ten thousand nodes make about ten megabytes.
 const maxReport = 256 << 20
 
+//kedrod:parser FuzzParseReport
 func parseReport(text []byte) (report, error) {
 	if len(text) > maxReport {
 		return report{}, fmt.Errorf("the registry helper wrote more than %d bytes", maxReport)

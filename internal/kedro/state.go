@@ -324,6 +324,8 @@ func allTrue(m map[string]bool) bool {
 }
 
 // splitNames splits a list of node names at commas outside of brackets.
+//
+//kedrod:parser FuzzSplitNames
 func splitNames(s string) []string {
 	var out []string
 	open, start := 0, 0

@@ -15,6 +15,8 @@ type Version struct {
 }
 
 // ParseVersion reads "1.7.0", "0.18.14", "1.0.0rc1"; anything else is unknown.
+//
+//kedrod:parser FuzzParseVersion
 func ParseVersion(s string) Version {
 	var parts [3]int
 	for i, part := range strings.SplitN(s, ".", 3) {

@@ -130,6 +130,8 @@ func overwrite(path string, b []byte) error {
 const maxOutcome = 64 << 20
 
 // ReadOutcome gives the record; ok is false when there is none.
+//
+//kedrod:parser FuzzOutcome
 func (d Dir) ReadOutcome() (r Record, ok bool, err error) {
 	f, err := regular.Open(d.outcome())
 	if errors.Is(err, fs.ErrNotExist) {

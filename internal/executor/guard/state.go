@@ -23,6 +23,8 @@ func newState() *state {
 }
 
 // feed works off what came through the socket. It returns false if it is not our protocol.
+//
+//kedrod:parser FuzzFeed
 func (s *state) feed(b []byte) bool {
 	s.partial = append(s.partial, b...)
 	for {

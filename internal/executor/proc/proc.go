@@ -36,6 +36,8 @@ type Marker struct {
 }
 
 // In tells whether an environment block as in /proc/PID/environ (entries that end in a NUL byte) holds the marker.
+//
+//kedrod:parser FuzzMarker
 func (m Marker) In(environ []byte) bool {
 	want := []byte(m.Entry)
 	if len(want) == 0 {

@@ -55,6 +55,8 @@ func Stat(pid int) (Process, error) {
 }
 
 // parseStat takes a stat line apart. The name in parentheses may itself hold blanks and parentheses, so the last one counts.
+//
+//kedrod:parser FuzzParseStat
 func parseStat(pid int, line []byte) (Process, error) {
 	end := bytes.LastIndexByte(line, ')')
 	if end < 0 {
@@ -204,6 +206,13 @@ func childrenFile(path string, pids []int) ([]int, error) {
 	if err != nil {
 		return pids, err
 	}
+	return parseChildren(b, pids)
+}
+
+// parseChildren adds the pids of a children file.
+//
+//kedrod:parser FuzzParseChildren
+func parseChildren(b []byte, pids []int) ([]int, error) {
 	for _, f := range bytes.Fields(b) {
 		pid, err := strconv.Atoi(string(f))
 		if err != nil {

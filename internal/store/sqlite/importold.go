@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
@@ -20,7 +21,7 @@ type Imported struct {
 	New        int // taken over
 	Known      int // here already under their id: left as they are
 	Unfinished int // of New, had not ended there
-	Skipped    int // without an id or a pipeline
+	Skipped    int // without an id or a pipeline that can be given back as text
 }
 
 // ImportOptions of Import.
@@ -68,7 +69,7 @@ func (s *Store) importBatch(ctx context.Context, batch []oldJob, o ImportOptions
 	err := s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
 		now = Imported{}
 		for i := range batch {
-			if batch[i].id.String == "" || batch[i].pipeline.String == "" {
+			if !batch[i].usable() {
 				now.Skipped++
 				continue
 			}
@@ -108,7 +109,23 @@ type oldJob struct {
 	created, started, completed, seconds any
 }
 
+// maxOldName bounds ids and names of pipelines, as they stand in addresses and indexes.
+const maxOldName = 500
+
+// usable reports whether a row names a job and its pipeline by text that the API can
+// give back.
+func (r *oldJob) usable() bool {
+	for _, name := range []string{r.id.String, r.pipeline.String} {
+		if name == "" || len(name) > maxOldName || strings.ContainsRune(name, 0) || !utf8.ValidString(name) {
+			return false
+		}
+	}
+	return true
+}
+
 // job is the row as one of ours; unfinished tells that it had not ended.
+//
+//kedrod:parser FuzzImport
 func (r *oldJob) job(o ImportOptions, now time.Time) (j job.Job, unfinished bool) {
 	j = job.Job{
 		ID: r.id.String, Project: o.Project, Pipeline: r.pipeline.String, Parameters: object(r.parameters.String), CreatedAt: now,
@@ -143,10 +160,10 @@ func (r *oldJob) job(o ImportOptions, now time.Time) (j job.Job, unfinished bool
 	if r.message.Valid && !unfinished {
 		j.ErrorMessage = &r.message.String
 	}
-	if f, ok := number(r.seconds); ok {
+	if f, ok := number(r.seconds); ok && !math.IsInf(f, 0) && !math.IsNaN(f) { // JSON has no form for these
 		j.ExecutionTime = &f
 	}
-	if json.Valid([]byte(r.results.String)) {
+	if json.Valid([]byte(r.results.String)) && utf8.ValidString(r.results.String) {
 		j.Results = json.RawMessage(r.results.String)
 	} else if r.results.String != "" {
 		j.Results, _ = json.Marshal(r.results.String)
@@ -157,7 +174,7 @@ func (r *oldJob) job(o ImportOptions, now time.Time) (j job.Job, unfinished bool
 // object is the text if it is a JSON object; else an empty one.
 func object(text string) json.RawMessage {
 	var m map[string]json.RawMessage
-	if json.Unmarshal([]byte(text), &m) != nil || m == nil {
+	if !utf8.ValidString(text) || json.Unmarshal([]byte(text), &m) != nil || m == nil {
 		return json.RawMessage("{}")
 	}
 	return json.RawMessage(text)
@@ -175,19 +192,26 @@ func oldTime(v any) *time.Time {
 		text, ok = string(b), true
 	}
 	if t, isTime := v.(time.Time); isTime {
-		t = job.Truncate(t.UTC())
-		return &t
+		return kept(t)
 	}
 	if !ok {
 		return nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999"} {
 		if t, err := time.Parse(layout, text); err == nil {
-			t = job.Truncate(t.UTC())
-			return &t
+			return kept(t)
 		}
 	}
 	return nil
+}
+
+// kept is a time as ours are; nil for one that can't be written.
+func kept(t time.Time) *time.Time {
+	t, err := job.ParseTime(job.FormatTime(t))
+	if err != nil {
+		return nil
+	}
+	return &t
 }
 
 func number(v any) (float64, bool) {

@@ -174,6 +174,8 @@ func within(f store.Filter) (span, error) {
 }
 
 // conditions are those parts of a filter that have no index.
+//
+//kedrod:parser FuzzSearch by List
 func conditions(f store.Filter) clause {
 	var c clause
 	if f.Query != "" {
@@ -188,6 +190,7 @@ func (k key) cursor() string {
 	return base64.RawURLEncoding.EncodeToString([]byte(k.created + "|" + k.id))
 }
 
+//kedrod:parser FuzzCursor
 func readCursor(c string) (k key, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(c)
 	if err != nil {
