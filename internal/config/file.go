@@ -2,9 +2,7 @@ package config
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -43,18 +41,9 @@ type parser struct {
 func readFile(path string) (file, error) {
 	data, err := readBounded(path)
 	if err != nil {
-		return file{}, fault.Wrap(err, fault.Invalid, "the settings file "+path+" can't be read ("+plain(err)+"): check its path and mode")
+		return file{}, fault.Wrap(err, fault.Invalid, "the settings file "+path+" can't be read: check its path, what it is, and its mode")
 	}
 	return parseFile(data, path)
-}
-
-// plain is a file error without the path, which the message has.
-func plain(err error) string {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return at.Err.Error()
-	}
-	return err.Error()
 }
 
 func readBounded(path string) ([]byte, error) {

@@ -25,7 +25,8 @@ func TestSettingsFromOddFiles(t *testing.T) {
 	}
 	for path, want := range map[string]string{"/dev/zero": "it has more than 1048576 bytes", dir: "it is a folder", filepath.Join(dir, "none"): "no such file"} {
 		_, err := load(path)
-		require.ErrorContains(t, err, "the settings file "+path+" can't be read ("+want)
+		require.ErrorContains(t, err, "the settings file "+path+" can't be read")
+		require.ErrorContains(t, err, want)
 	}
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "conf"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte("[tool.kedro]\n"), 0o600))

@@ -114,7 +114,7 @@ func (l *loader) secrets(env map[string]string, base, at string) (map[string]str
 		}
 		data, err := readBounded(l.absolute(value, base))
 		if err != nil {
-			return nil, &fault.Error{Code: fault.Invalid, Message: at + "." + name + ": the file can't be read (" + plain(err) + "): check its path and mode",
+			return nil, &fault.Error{Code: fault.Invalid, Message: at + "." + name + ": the file can't be read: check its path, what it is, and its mode",
 				Fields: []fault.Field{{Field: at + "." + name, Message: "the file can't be read"}}, Err: err}
 		}
 		if bytes.ContainsRune(data, 0) {

@@ -74,15 +74,6 @@ func FindProject(dir string) (Project, error) {
 
 var errNoProject = errors.New("no Kedro project here")
 
-// plain is a file error without the path, which the message has.
-func plain(err error) string {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return at.Err.Error()
-	}
-	return err.Error()
-}
-
 const (
 	maxPyproject = 4 << 20
 	pipeWait     = 2 * time.Second // for what stands in its place and is a pipe
@@ -108,7 +99,7 @@ func readProject(dir string) (Project, error) {
 		}
 		return Project{}, fault.Wrap(errNoProject, fault.Invalid, fmt.Sprintf("%s is not a Kedro project: it has no pyproject.toml; name the folder that holds it with --project", path))
 	case err != nil:
-		return Project{}, fault.Wrap(err, fault.Invalid, fmt.Sprintf("%s can't be read (%s): check what it is and its permissions", file, plain(err)))
+		return Project{}, fault.Wrap(err, fault.Invalid, fmt.Sprintf("%s can't be read: check what it is, and its permissions", file))
 	}
 	var doc pyproject
 	if err := toml.Unmarshal(text, &doc); err != nil {

@@ -65,10 +65,23 @@ func Restore(ctx context.Context, from, path string, now time.Time) (aside strin
 	return aside, settle(part, path)
 }
 
+// isFile refuses what SQLite would wait for or fail to read in words of its own: pipes,
+// devices and folders.
+func isFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fault.Wrap(err, fault.NotFound, "can't read "+path)
+	}
+	if !info.Mode().IsRegular() {
+		return fault.Newf(fault.Invalid, "%s is no file: name one that holds a database", path)
+	}
+	return nil
+}
+
 // verify reads a file whole: it must be a sound database of a version we know.
 func verify(ctx context.Context, path string) (err error) {
-	if _, err := os.Stat(path); err != nil {
-		return fault.Wrap(err, fault.NotFound, "can't read the backup "+path)
+	if err := isFile(path); err != nil {
+		return err
 	}
 	db, err := sql.Open("sqlite", plainDSN(path))
 	if err != nil {
@@ -76,8 +89,11 @@ func verify(ctx context.Context, path string) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var said string
-	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&said); err != nil || said != "ok" {
-		return fault.Wrap(errors.Join(err, errors.New(said)), fault.Invalid, path+" is no sound database: take another backup; nothing was changed")
+	if err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&said); err == nil && said != "ok" {
+		err = errors.New(said)
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, path+" is no sound database: take another backup; nothing was changed")
 	}
 	var major, tables int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&major); err != nil {

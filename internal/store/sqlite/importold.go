@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -33,8 +32,8 @@ type ImportOptions struct {
 // Import takes over the jobs of a jobs.db of the stack that kedrod replaces. It reads
 // that file only, may be repeated, and doubles nothing.
 func (s *Store) Import(ctx context.Context, from string, o ImportOptions) (done Imported, err error) {
-	if _, err := os.Stat(from); err != nil {
-		return done, fault.Wrap(err, fault.NotFound, "can't read "+from)
+	if err := isFile(from); err != nil {
+		return done, err
 	}
 	old, err := sql.Open("sqlite", strings.Replace(plainDSN(from), "mode=rw", "mode=ro", 1))
 	if err != nil {
