@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,8 +30,31 @@ func (k kedrodStack) start(ctx context.Context, folder, kedro string) (*service,
 		k.options.kedrod, "serve", "--listen", s.address, "--project", k.options.project, "--python", python,
 		"--data-dir", filepath.Join(folder, "data"), "--concurrency", "2",
 	}
+	if !k.options.open {
+		if s.key, err = k.key(ctx, filepath.Join(folder, "data")); err != nil {
+			return s, err
+		}
+		argv = append(argv, "--rate-limit", "0") // all the load is one key's
+	}
 	argv = append(argv, strings.Fields(k.options.serveArgs)...)
 	return s, s.launch(folder, "serve", environment(), argv...)
+}
+
+// key makes one in the data folder, which turns authentication on.
+func (k kedrodStack) key(ctx context.Context, data string) (string, error) {
+	command := exec.CommandContext(ctx, k.options.kedrod, "keys", "create", "--data-dir", data, "--name", "bench", "--role", "runner", "-o", "json")
+	command.Env = environment()
+	answer, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("make a key: %w", err)
+	}
+	var made struct {
+		Key string `json:"key"`
+	}
+	if err := json.Unmarshal(answer, &made); err != nil || made.Key == "" {
+		return "", fmt.Errorf("make a key: no key in %.200s", answer)
+	}
+	return made.Key, nil
 }
 
 // environment is the caller's, less what would configure a kedrod, a Kedro or a Python.

@@ -85,8 +85,20 @@ func (s *service) submitWhile(ctx context.Context, more func() bool) (loaded, er
 // submission is the whole request, as sent.
 func (s *service) submission() []byte {
 	body := fmt.Sprintf(`{"pipeline_name": %q, "parameters": {}}`, s.pipeline)
-	return fmt.Appendf(nil, "POST /api/v1/jobs HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		s.address, len(body), body)
+	return fmt.Appendf(nil, "POST /api/v1/jobs HTTP/1.1\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.headers(), len(body), body)
+}
+
+// get is the whole request, as sent.
+func (s *service) get(path string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\n%s\r\n", path, s.headers())
+}
+
+func (s *service) headers() string {
+	headers := "Host: " + s.address + "\r\n"
+	if s.key != "" {
+		headers += "Authorization: Bearer " + s.key + "\r\n"
+	}
+	return headers
 }
 
 // conn is one kept-alive connection. net/http's client would take more of the two cores than the service measured.
@@ -140,10 +152,6 @@ func (c *conn) submit(request []byte) (string, error) {
 		return "", fmt.Errorf("submitting: no job in the answer %.200s", answer)
 	}
 	return job.ID, nil
-}
-
-func (c *conn) get(host, path string) ([]byte, error) {
-	return c.exchange(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host))
 }
 
 // quantile of sorted values; 1 is the greatest.

@@ -29,6 +29,7 @@ func main() {
 type options struct {
 	kedrod, python, project, pipeline string
 	serveArgs                         string
+	open                              bool // kedrod without authentication
 	yardstick, yardstickVenv          string
 	out                               string
 	rounds, jobs, starts, realJobs    int
@@ -43,6 +44,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.python, "python", ".cache/venv-kedro/bin/python", "an interpreter that has Kedro")
 	flags.StringVar(&o.project, "project", "test/projects/minimal", "a Kedro project whose run is trivial")
 	flags.StringVar(&o.pipeline, "pipeline", "__default__", "the pipeline to run in it")
+	flags.BoolVar(&o.open, "no-auth", false, "measure kedrod without authentication; else each call carries a key (the yardstick knows none)")
 	flags.StringVar(&o.serveArgs, "serve-args", "", "more arguments for kedrod serve, separated by spaces")
 	flags.StringVar(&o.yardstick, "yardstick", "", "folder of the stack to measure beside (none: kedrod alone)")
 	flags.StringVar(&o.yardstickVenv, "yardstick-venv", ".cache/venv-yardstick", "its Python environment")

@@ -26,6 +26,7 @@ type service struct {
 	address   string // host:port
 	health    string // path that answers 200 once it is ready
 	pipeline  string
+	key       string // sent with each call; "" where the stack asks for none
 	processes []*process
 }
 
@@ -99,7 +100,7 @@ func (s *service) await(ctx context.Context, limit time.Duration) error {
 		}
 		c, err := dial(ctx, s.address)
 		if err == nil {
-			_, err = c.get(s.address, s.health)
+			_, err = c.exchange(s.get(s.health))
 			_ = c.Close()
 		}
 		if err == nil {

@@ -50,7 +50,7 @@ func (s *service) drain(ctx context.Context, ids []string) (time.Time, error) {
 // ended polls a job until it has completed; any other end is an error.
 func (s *service) ended(ctx context.Context, c *conn, id string, every time.Duration) (time.Time, error) {
 	for {
-		answer, err := c.get(s.address, "/api/v1/jobs/"+id)
+		answer, err := c.exchange(s.get("/api/v1/jobs/" + id))
 		if err != nil {
 			return time.Time{}, fmt.Errorf("asking for job %s: %w", id, err)
 		}

@@ -64,7 +64,11 @@ type Dir struct{ Path string }
 
 // Make makes the folder with its parents, for the service's user only.
 func (d Dir) Make() error {
-	if err := os.MkdirAll(d.Path, 0o700); err != nil {
+	err := os.Mkdir(d.Path, 0o700) // the shard is there already, but for the first times
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		err = os.MkdirAll(d.Path, 0o700)
+	}
+	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
 	return nil

@@ -75,9 +75,6 @@ func (a *attempt) run(ctx context.Context) {
 	begun := time.Now()
 	p := newPump(a)
 	o, verdict := a.execute(ctx, p)
-	if verdict == reported { // else the job would come straight back to the free slot
-		a.w.release(a)
-	}
 	switch verdict {
 	case dropped:
 		a.log.Warn("this attempt no longer stands: its run was ended and is not reported")
@@ -91,6 +88,7 @@ func (a *attempt) run(ctx context.Context) {
 	if err := a.dir.WriteOutcome(rundir.Record{Ref: a.ref, Outcome: o}); err != nil {
 		a.log.Error("the outcome can't be written to the run's folder; it is reported all the same", "error", err)
 	}
+	a.w.release(a)
 	a.report(ctx, o, p.rest(), begun)
 }
 

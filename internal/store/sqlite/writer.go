@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -124,6 +125,7 @@ func (w *writer) loop() {
 				return
 			}
 		}
+		runtime.Gosched() // whoever the same wake-up made ready joins this transaction
 		w.commit(w.take(batch))
 		w.boundLog()
 	}
