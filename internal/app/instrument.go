@@ -84,6 +84,9 @@ func newMetrics(version, dir string, db *sqlite.Store) *metrics.Metrics {
 		if s.OldestEligible, err = db.OldestEligible(ctx); err != nil {
 			return s, err
 		}
+		if s.Deliveries, err = db.CountDeliveries(ctx); err != nil {
+			return s, err
+		}
 		workers, err := db.Workers(ctx, time.Now())
 		if err != nil {
 			return s, err

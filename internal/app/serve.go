@@ -28,6 +28,7 @@ import (
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/metrics"
+	"github.com/kedrod/kedrod/internal/notify"
 	"github.com/kedrod/kedrod/internal/retention"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
@@ -114,10 +115,11 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	if err != nil {
 		return err
 	}
+	notifier, targets := newNotifier(cfg, p.Version, db, figures, log)
 	svc := service.New(service.Options{
 		Store: sparing, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
 		Worker: !cfg.NoWorker, WorkerLabels: cfg.WorkerLabels, Watcher: watcher, Now: time.Now, Log: log,
-		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
+		CheckCallback: targets.Check, RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
 	if err := svc.LoadKeys(ctx); err != nil {
 		return err
@@ -132,7 +134,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 			Jobs: cfg.Retention.Jobs, JobsCount: cfg.Retention.JobsCount, Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal,
 		},
 	})
-	s := &server{disk: space, metrics: figures, keeper: keeper, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
+	s := &server{disk: space, metrics: figures, keeper: keeper, notifier: notifier, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
 }
 
@@ -203,6 +205,9 @@ func settle(ctx context.Context, db *sqlite.Store, w *worker.Worker, log *slog.L
 		}
 		log.Debug("nothing of the last worker is left", "worker", left.ID)
 	}
+	if err := db.ReleaseDeliveries(ctx); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
 	return w.Recover(ctx)
 }
 
@@ -216,6 +221,7 @@ type server struct {
 	listener net.Listener
 	service  *service.Service
 	keeper   *retention.Keeper
+	notifier *notify.Notifier
 	metrics  *metrics.Metrics
 	disk     *disk.Keeper
 }
@@ -258,6 +264,7 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.service.WatchKeys(background) })
 	group.Go(func() error { return s.keeper.Run(background) })
 	group.Go(func() error { return s.disk.Run(background) })
+	group.Go(func() error { return s.notifier.Run(background) })
 	group.Go(func() error { s.signals(failed, drain); return nil })
 	if _, err := fmt.Fprintln(s.process.Out, s.greeting()); err != nil {
 		s.log.Warn("the line about the address could not be printed", "error", err)

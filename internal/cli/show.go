@@ -35,7 +35,13 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.showJob(job, nodes)
+			var told []client.Delivery
+			if job.CallbackURL != nil && job.Ended() {
+				if told, err = c.Deliveries(cmd.Context(), id); err != nil {
+					return err
+				}
+			}
+			a.showJob(job, nodes, told)
 			return nil
 		},
 	}
@@ -45,7 +51,7 @@ func (a *app) show() *cobra.Command {
 const maxShown = 2000
 
 // showJob prints a job, what went wrong first.
-func (a *app) showJob(job *client.Job, nodes []client.Node) {
+func (a *app) showJob(job *client.Job, nodes []client.Node, told []client.Delivery) {
 	out := a.Streams.Out
 	if job.Status == "failed" {
 		_, _ = fmt.Fprintf(out, "%s  %s\n", a.out.status("failed"), a.out.bold(text(job.Reason)))
@@ -82,6 +88,10 @@ func (a *app) showJob(job *client.Job, nodes []client.Node) {
 		f.add("priority", fmt.Sprint(job.Priority))
 	}
 	f.add("retry of", text(job.RetryOf))
+	f.add("callback", clean(text(job.CallbackURL)))
+	for i := range told {
+		f.add("callback is", a.delivery(&told[i]))
+	}
 	f.add("options", options(job))
 	if p := string(job.Parameters); p != "" && p != "{}" && p != "null" {
 		f.add("parameters", cut(clean(p), maxShown))

@@ -29,6 +29,7 @@ func TestWords(t *testing.T) {
 	waiting := aJob("pending", func(j *client.Job) {
 		j.WaitingFor, j.RunAt = ptr("its time has not come"), ptr(at(-5*time.Minute))
 	})
+	called := aJob("completed", func(j *client.Job) { j.CallbackURL = ptr("https://hooks.example/a?b=c") })
 	job, nodes := "GET /api/v1/jobs/"+idA, "GET /api/v1/jobs/"+idA+"/nodes"
 	list := "GET /api/v1/jobs"
 	tests := []struct {
@@ -43,6 +44,9 @@ func TestWords(t *testing.T) {
 		{"show-failed", "show ab12cd", map[string]string{list: page(t, failed), job: asJSON(t, failed), nodes: asJSON(t, client.Page[client.Node]{Items: []client.Node{
 			{Name: "split", Status: "completed", Seconds: ptr(0.31)}, {Name: "train", Status: "failed", Seconds: ptr(222.0)}, {Name: "report", Status: "skipped"}}})}},
 		{"show-pending", "show " + idA, map[string]string{job: asJSON(t, waiting), nodes: `{"items":[]}`}},
+		{"show-callback", "show " + idA, map[string]string{job: asJSON(t, called), nodes: `{"items":[]}`, job + "/deliveries": asJSON(t, client.Page[client.Delivery]{Items: []client.Delivery{
+			{Status: "pending", Attempts: 2, NextAttemptAt: ptr(at(-time.Minute)), Error: ptr("answered 503")}, {Status: "delivered", Attempts: 1, CompletedAt: ptr(at(0))},
+			{Status: "failed", Attempts: 27, CompletedAt: ptr(at(0)), Error: ptr("given up after a day: the connection was refused")}, {Status: "pending"}}})}},
 		{"show-unknown", "show zzzzzz", map[string]string{list: page(t)}},
 		{"show-ambiguous", "show 019ab2", map[string]string{list: page(t, failed, running)}},
 		{"show-short", "show 19ab2", nil},

@@ -27,7 +27,9 @@ type Config struct {
 	Retention      Retention
 	Disk           Disk
 	MetricsPublic  bool // GET /metrics needs no key
-	Log            Log
+	// WebhookAllowPrivate lets deliveries go to private, loopback and link-local addresses.
+	WebhookAllowPrivate bool
+	Log                 Log
 
 	values []Value
 }

@@ -158,6 +158,7 @@ func (l *loader) config() (Config, error) {
 	c.Disk.MinFree, _ = ParseSize(l.text("disk.min_free"))
 	c.Disk.Ballast, _ = ParseSize(l.text("disk.ballast"))
 	c.MetricsPublic, _ = parseBool(l.text("metrics_public"))
+	c.WebhookAllowPrivate, _ = parseBool(l.text("webhook_allow_private"))
 	if c.Log.File = l.text("log.file"); c.Log.File != "" {
 		base := l.cwd
 		if strings.HasPrefix(l.values["log.file"].source, "file ") {

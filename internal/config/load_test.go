@@ -263,8 +263,8 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 
 func TestLaterSettingsAreRefusedByName(t *testing.T) {
 	values := map[string]string{"database_url": "postgres://u:hunter2@h/d", "lease": "30s",
-		"projects.warm":         "auto",
-		"webhook_allow_private": "true", "celery_broker": "redis://h", "celery_backend": "redis://h"}
+		"projects.warm": "auto",
+		"celery_broker": "redis://h", "celery_backend": "redis://h"}
 	for _, s := range settings() {
 		if !s.later {
 			continue

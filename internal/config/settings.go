@@ -55,6 +55,7 @@ func settings() []setting {
 		{key: "disk.min_free", flag: "disk-min-free", usage: "below how much free space no run is begun", fallback: "256MB", check: isSize},
 		{key: "disk.ballast", flag: "disk-ballast", usage: "size of the file that is given up when the disk is full (0B: none)", fallback: "32MB", check: isSize},
 		{key: "metrics_public", flag: "metrics-public", usage: "GET /metrics needs no key", fallback: "false", boolean: true, check: isBool},
+		{key: "webhook_allow_private", flag: "webhook-allow-private", usage: "callback_url may lead to private, loopback and link-local addresses", fallback: "false", boolean: true, check: isBool},
 		{key: "log.file", flag: "log-file", usage: "file for kedrod's own log in place of standard error", check: isText},
 		{key: "log.max_size", flag: "log-max-size", usage: "at which size the log file is put aside and begun anew", fallback: "100MB", check: isLogFileSize},
 		{key: "log.max_age", flag: "log-max-age", usage: "how long log files put aside are kept, in whole days (0: for ever)", fallback: "0", check: isDays},
@@ -65,7 +66,6 @@ func settings() []setting {
 		{key: "database_url", flag: "database-url", later: true, secret: true, check: isText},
 		{key: "lease", flag: "lease", later: true, fallback: "15s", check: isDuration},
 		{key: "projects.warm", flag: "warm", later: true, fallback: "off", check: oneOf("auto", "on", "off")},
-		{key: "webhook_allow_private", flag: "webhook-allow-private", later: true, fallback: "false", boolean: true, check: isBool},
 		{key: "celery_broker", flag: "celery-broker", later: true, secret: true, check: isText},
 		{key: "celery_backend", flag: "celery-backend", later: true, secret: true, check: isText},
 	}

@@ -41,7 +41,7 @@ func wireJob(v *service.JobView, at string, parameters, results bool) client.Job
 		OnlyMissingOutputs: o.OnlyMissingOutputs,
 
 		Priority: q.Priority, RunAt: wireTime(q.RunAt), ExpiresAt: wireTime(q.ExpiresAt), TimeoutSeconds: q.Timeout.Seconds(),
-		MaxAttempts: q.MaxAttempts, MaxRecoveries: q.MaxRecoveries, Labels: v.Labels, Requires: q.Requires,
+		MaxAttempts: q.MaxAttempts, MaxRecoveries: q.MaxRecoveries, Labels: v.Labels, Requires: q.Requires, CallbackURL: given(v.CallbackURL),
 	}
 	if q.ConcurrencyKey != "" {
 		j.ConcurrencyKey, j.ConcurrencyLimit = &q.ConcurrencyKey, &q.ConcurrencyLimit

@@ -63,7 +63,7 @@ func TestDocumented(t *testing.T) {
 		require.Contains(t, text, "| `"+string(code)+"` |")
 	}
 	schemas := document.Components.Schemas.Map()
-	for _, name := range []string{"Submission", "Job", "Attempt", "Node", "Worker", "Key", "CreatedKey", "AuditEntry"} {
+	for _, name := range []string{"Submission", "Job", "Attempt", "Node", "Delivery", "Worker", "Key", "CreatedKey", "AuditEntry"} {
 		for field := range schemas[name].Properties {
 			require.Contains(t, text, "`"+field+"`", name)
 		}

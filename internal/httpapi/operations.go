@@ -149,6 +149,13 @@ func runOperations() []operation {
 			refusals: []int{http.StatusNotFound},
 			serve:    (*api).nodes,
 		},
+		{
+			method: http.MethodGet, path: "/api/v1/jobs/{id}/deliveries", id: "list-job-deliveries", tag: "runs", summary: "List what was told of a job's end", right: service.Read,
+			doc:      "One for its `callback_url`, from its end until a week after the delivery's own; none otherwise.",
+			answers:  []answer{{status: http.StatusOK, doc: "The deliveries, the first first.", body: client.Page[client.Delivery]{}}},
+			refusals: []int{http.StatusNotFound},
+			serve:    (*api).deliveries,
+		},
 	}
 }
 

@@ -152,6 +152,7 @@ func (s *schemas) mendFields(of string) {
 	between("max_recoveries", 0, job.MaxMaxRecoveries)
 	between("concurrency_limit", 1, job.MaxConcurrencyLimit)
 	sub.Properties["concurrency_key"].MinLength, sub.Properties["concurrency_key"].MaxLength = new(1), new(job.MaxConcurrencyKey)
+	sub.Properties["callback_url"].MinLength, sub.Properties["callback_url"].MaxLength = new(1), new(job.MaxCallbackURL)
 	sub.Properties["requires"].MaxProperties = new(service.MaxLabels)
 	sub.Properties["labels"].MaxProperties = new(service.MaxLabels)
 	retry := sub.Properties["retry_on"].Items

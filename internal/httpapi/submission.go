@@ -20,12 +20,12 @@ import (
 func taken() []string {
 	return []string{"pipeline_name", "parameters", "user_id", "project", "tags", "node_names", "from_nodes", "to_nodes", "env",
 		"priority", "run_at", "delay_seconds", "timeout_seconds", "expires_at", "max_attempts", "retry_on", "max_recoveries", "labels",
-		"concurrency_key", "concurrency_limit", "requires"}
+		"concurrency_key", "concurrency_limit", "requires", "callback_url"}
 }
 
 func notYet() []string {
 	return []string{"from_inputs", "to_outputs", "namespaces", "pipeline_names", "load_versions", "conf_source", "runner", "runner_params",
-		"is_async", "only_missing_outputs", "callback_url"}
+		"is_async", "only_missing_outputs"}
 }
 
 // refusals gathers what is wrong with a request, so that all of it is told at once.
@@ -178,6 +178,8 @@ func (d decoder) field(sub *service.Submission) bool {
 		sub.ConcurrencyLimit = d.integer()
 	case "requires":
 		sub.Requires = d.pairs()
+	case "callback_url":
+		sub.CallbackURL = d.textOrNil()
 	case "labels":
 		sub.Labels = d.pairs()
 	default:

@@ -108,14 +108,14 @@ func TestSubmissionRefuses(t *testing.T) {
 }
 
 func TestEveryRefusalIsTold(t *testing.T) {
-	_, err := decode(`{"a": 1, "tags": 1, "callback_url": "x", "statuz": 2}`, false)
+	_, err := decode(`{"a": 1, "tags": 1, "runner": "x", "statuz": 2}`, false)
 	var f *fault.Error
 	require.ErrorAs(t, err, &f)
 	require.Equal(t, fault.UnknownField, f.Code)
 	require.Len(t, f.Fields, 4)
 	_, err = decode(`{"a": 1, "statuz": 2}`, true)
 	require.NoError(t, err)
-	_, err = decode(`{"a": 1, "callback_url": "x"}`, true)
+	_, err = decode(`{"a": 1, "runner": "x"}`, true)
 	require.True(t, fault.Is(err, fault.NotSupported), "a known field is never ignored")
 }
 

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// MaxCallbackURL is how long a callback_url may be, in bytes.
+const MaxCallbackURL = 2000
+
 // EndEvent names the end of a job in the status for those who are told of it:
 // job.completed, job.failed, job.cancelled.
 func EndEvent(s Status) string { return "job." + string(s) }

@@ -56,6 +56,7 @@ func (l *looker) Collect(out chan<- prometheus.Metric) {
 	gauge(describe("kedrod_workers", "Workers that claim jobs."), float64(s.Workers))
 	gauge(describe("kedrod_slots", "Slots of the workers that claim jobs."), float64(s.Slots))
 	gauge(describe("kedrod_disk_free_bytes", "What can still be written on the data folder's disk."), float64(s.DiskFree))
+	gauge(describe("kedrod_deliveries_pending", "Receivers that are still to be told of a job's end."), float64(s.Deliveries))
 	size := describe("kedrod_store_bytes", "Size of the store's files.", "file")
 	gauge(size, float64(s.Store), "jobs.db")
 	gauge(size, float64(s.WAL), "jobs.db-wal")

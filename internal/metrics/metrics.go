@@ -22,6 +22,7 @@ type State struct {
 	Workers, Slots   int
 	DiskFree         uint64 // bytes, of the data folder
 	Store, WAL       int64  // bytes of jobs.db and its WAL
+	Deliveries       int    // that are pending
 }
 
 // Options of New.
@@ -43,6 +44,7 @@ type Metrics struct {
 	waits       prometheus.Histogram
 	writes      *prometheus.HistogramVec
 	failures    prometheus.Counter
+	deliveries  *prometheus.CounterVec
 
 	mu     sync.Mutex
 	looked time.Time
@@ -71,7 +73,9 @@ func New(o Options) *Metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"write"}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "kedrod_store_write_failures_total", Help: "Writes that the store could not take."}),
 	}
-	m.registry.MustRegister(m.submissions, m.ended, m.runs, m.waits, m.writes, m.failures, m.build(), &looker{m: m},
+	m.deliveries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "kedrod_deliveries_total",
+		Help: "Attempts to tell a receiver of a job's end, by what came of them."}, []string{"outcome"})
+	m.registry.MustRegister(m.deliveries, m.submissions, m.ended, m.runs, m.waits, m.writes, m.failures, m.build(), &looker{m: m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -100,6 +104,9 @@ func (m *Metrics) Ended(o *job.Outcome) {
 		m.runs.WithLabelValues(string(o.Status)).Observe(o.ExecutionTime)
 	}
 }
+
+// Delivered counts an attempt to deliver: outcome is one of a few constant words.
+func (m *Metrics) Delivered(outcome string) { m.deliveries.WithLabelValues(outcome).Inc() }
 
 // Wrote notes a write to the store: what is one of a few constant words.
 func (m *Metrics) Wrote(what string, took time.Duration, failed bool) {

@@ -32,12 +32,13 @@ func TestMetrics(t *testing.T) {
 		if broken.Load() {
 			return metrics.State{}, errors.New("broken")
 		}
-		return metrics.State{Pending: 3, Running: 2, OldestEligible: &since, Workers: 1, Slots: 4, DiskFree: 1 << 30, Store: 4096, WAL: 10}, nil
+		return metrics.State{Pending: 3, Running: 2, OldestEligible: &since, Workers: 1, Slots: 4, DiskFree: 1 << 30, Store: 4096, WAL: 10, Deliveries: 7}, nil
 	}})
 	m.Submitted()
 	m.Claimed(20 * time.Millisecond)
 	m.Claimed(-time.Second) // a clock that was set back
 	m.Ended(&job.Outcome{Status: job.Failed, Reason: job.Timeout, StartedAt: &now, ExecutionTime: 2})
+	m.Delivered("gone")
 	m.Wrote("submit", time.Millisecond, true)
 	text := scrape(t, m)
 	for _, line := range []string{
@@ -45,6 +46,7 @@ func TestMetrics(t *testing.T) {
 		"kedrod_workers 1", "kedrod_slots 4", "kedrod_disk_free_bytes 1.073741824e+09", `kedrod_store_bytes{file="jobs.db"} 4096`, "kedrod_submissions_total 1",
 		`kedrod_attempts_ended_total{reason="timeout",status="failed"} 1`, `kedrod_run_seconds_sum{status="failed"} 2`, "kedrod_claim_wait_seconds_count 2",
 		`kedrod_store_write_seconds_count{write="submit"} 1`, "kedrod_store_write_failures_total 1",
+		`kedrod_deliveries_total{outcome="gone"} 1`, "kedrod_deliveries_pending 7",
 	} {
 		require.Contains(t, text, line+"\n")
 	}

@@ -23,6 +23,7 @@ type Store interface {
 	DeleteEnded(ctx context.Context, ids []string) (int, error)
 	CountJobs(ctx context.Context) (int, error)
 	DeleteWorkers(ctx context.Context, endedBefore time.Time) error
+	DeleteDeliveries(ctx context.Context, endedBefore time.Time, limit int) (int, error)
 }
 
 // Keep is how much is kept; 0 means all of it.
@@ -55,6 +56,8 @@ const (
 	batch       = 25 // jobs a transaction: about 5 ms in which submissions wait
 	interval    = 10 * time.Minute
 	workersKept = 7 * 24 * time.Hour
+	// deliveriesKept is how long a delivery is kept after its own end, if its job is.
+	deliveriesKept = 7 * 24 * time.Hour
 	// orphaned is how long a run folder without a job is left alone.
 	orphaned = 24 * time.Hour
 )
@@ -89,7 +92,20 @@ func (k *Keeper) Sweep(ctx context.Context) error {
 	if !k.clockTrusted() {
 		return errors.Join(k.byCount(ctx), k.bySize(ctx))
 	}
-	return errors.Join(k.byAge(ctx), k.byCount(ctx), k.byRuns(ctx), k.bySize(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
+	return errors.Join(k.byAge(ctx), k.byCount(ctx), k.byRuns(ctx), k.bySize(ctx), k.deliveries(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
+}
+
+// deliveries deletes those that ended some time ago.
+func (k *Keeper) deliveries(ctx context.Context) error {
+	for {
+		n, err := k.o.Store.DeleteDeliveries(ctx, k.o.Now().Add(-deliveriesKept), batch)
+		if err != nil || n < batch {
+			return err
+		}
+		if err := k.pause(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 func (k *Keeper) byAge(ctx context.Context) error {

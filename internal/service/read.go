@@ -30,7 +30,9 @@ func (s *Service) Job(ctx context.Context, c Caller, id string) (JobView, error)
 	if !c.sees(j.Project) {
 		return JobView{}, hidden(id)
 	}
-	return s.view(ctx, j), nil
+	v := s.view(ctx, j)
+	v.CallbackURL = c.shown(v.CallbackURL)
+	return v, nil
 }
 
 // MaxWait is the longest that Wait waits.
@@ -105,7 +107,11 @@ func (s *Service) Jobs(ctx context.Context, c Caller, f store.Filter) ([]JobView
 	if err != nil {
 		return nil, "", err
 	}
-	return s.views(ctx, page.Jobs), page.Next, nil
+	views := s.views(ctx, page.Jobs)
+	for i := range views {
+		views[i].CallbackURL = c.shown(views[i].CallbackURL)
+	}
+	return views, page.Next, nil
 }
 
 func known(st job.Status) bool {

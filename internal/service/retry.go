@@ -36,6 +36,9 @@ func again(j *job.Job) Submission {
 		Priority: q.Priority, Timeout: &q.Timeout, MaxAttempts: &q.MaxAttempts, RetryOn: slices.Clone(q.RetryOn),
 		MaxRecoveries: &q.MaxRecoveries, Requires: q.Requires, Labels: j.Labels,
 	}
+	if j.CallbackURL != "" {
+		sub.CallbackURL = &j.CallbackURL
+	}
 	if q.ConcurrencyKey != "" {
 		sub.ConcurrencyKey, sub.ConcurrencyLimit = &q.ConcurrencyKey, &q.ConcurrencyLimit
 	}

@@ -29,6 +29,7 @@ type Store interface {
 	List(ctx context.Context, f store.Filter) (store.Page, error)
 	Update(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error)
 	Attempts(ctx context.Context, id string) ([]job.Attempt, error)
+	Deliveries(ctx context.Context, jobID string) ([]store.Delivery, error)
 	Nodes(ctx context.Context, id string, attempt int) ([]job.Node, error)
 	Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error)
 	LastEvent(ctx context.Context) (int64, error)
@@ -71,7 +72,7 @@ type PipelineSettings struct {
 	Timeout time.Duration // of its jobs unless they say otherwise; 0: the project's
 }
 
-// Options of New. Everything must be set, but for RateLimit.
+// Options of New. Everything must be set, but for RateLimit and CheckCallback.
 type Options struct {
 	Store    Store
 	Projects []Project // at least one, names unique
@@ -84,6 +85,9 @@ type Options struct {
 	Watcher      *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own
 	Now          func() time.Time
 	Log          *slog.Logger
+	// CheckCallback says what is wrong with a callback_url, as the end of a sentence that
+	// does not repeat it; "" when nothing is. nil: nothing here sends callbacks, so none is taken.
+	CheckCallback func(url string) string
 	// RateLimit bounds the calls of each key; the zero value bounds none.
 	RateLimit RateLimit
 }

@@ -33,6 +33,7 @@ type Submission struct {
 	RetryOn       []job.Reason
 	MaxRecoveries *int
 	Labels        map[string]string
+	CallbackURL   *string // is sent the job at its end
 
 	ConcurrencyKey   *string
 	ConcurrencyLimit *int // with ConcurrencyKey
@@ -97,6 +98,7 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 		f.add("Idempotency-Key", "at most 255 bytes")
 	}
 	labelsOf("labels", sub.Labels, &f)
+	s.callbackOf(sub, &f)
 	if sub.Pipeline == "" {
 		f.add("pipeline_name", "is needed: the name of a pipeline, or __default__")
 	} else if len(sub.Pipeline) > maxName || strings.ContainsRune(sub.Pipeline, 0) {
@@ -109,6 +111,9 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	j := job.Job{
 		ID: id.String(), Pipeline: sub.Pipeline, UserID: sub.UserID, SubmittedBy: c.Name, Parameters: sub.Parameters,
 		Options: sub.Options, Queue: queue, Labels: orNil(sub.Labels), Status: job.Pending, CreatedAt: now, RetryOf: sub.retryOf,
+	}
+	if sub.CallbackURL != nil {
+		j.CallbackURL = *sub.CallbackURL
 	}
 	if project != nil {
 		j.Project = project.Name

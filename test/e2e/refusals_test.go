@@ -44,6 +44,8 @@ func TestRefusals(t *testing.T) {
 		{`"pipeline_name": "sum", "delay_seconds": 1, "run_at": "2030-01-01T00:00:00Z"`, 422, "invalid", "", "run_at"},
 		{`"pipeline_name": "sum", "run_at": "tomorrow"`, 422, "invalid", "run_at", ""},
 		{`"pipeline_name": "sum", "retry_on": ["stuck_process"]`, 422, "invalid", "retry_on[0]", "pipeline_error"},
+		{`"pipeline_name": "sum", "callback_url": "http://127.0.0.1/"`, 422, "invalid", "callback_url", "webhook_allow_private"},
+		{`"pipeline_name": "sum", "callback_url": "nowhere"`, 422, "invalid", "callback_url", "https://"},
 		{`"pipeline_name": "sum", "pipeline_name": "echo"`, 422, "invalid", "pipeline_name", ""},
 		{`"pipeline_name": "sum"`, 400, "malformed", "", "JSON"},
 	} {
@@ -63,7 +65,6 @@ func TestRefusals(t *testing.T) {
 	for field, value := range map[string]string{
 		"from_inputs": `["a"]`, "to_outputs": `["a"]`, "namespaces": `["a"]`, "pipeline_names": `["sum"]`, "load_versions": `{"a": "b"}`, "conf_source": `"x"`,
 		"runner": `"ThreadRunner"`, "runner_params": `{"a": 1}`, "is_async": `true`, "only_missing_outputs": `true`,
-		"callback_url": `"http://127.0.0.1/"`,
 	} {
 		status, p := s.post(t, "/api/v1/jobs", `{"user_id": "refused", "pipeline_name": "sum", "`+field+`": `+value+`}`)
 		require.Equal(t, 422, status, field)

@@ -116,6 +116,33 @@ func (s *Store) ReleaseDeliveries(ctx context.Context) error {
 	return nil
 }
 
+// ShiftDeliveries moves every pending delivery's times, after the clock of this store
+// was stepped by so much: waits between attempts, and the day that they go on for, are
+// lengths of time.
+func (s *Store) ShiftDeliveries(ctx context.Context, by time.Duration) error {
+	err := s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
+		rows, err := t.query(ctx, `SELECT `+deliveryColumns+` FROM deliveries INDEXED BY deliveries_due WHERE state = 'pending'`)
+		if err != nil {
+			return err
+		}
+		pending, err := collectRows(rows, scanDelivery)
+		if err != nil {
+			return err
+		}
+		for _, d := range pending {
+			err := t.exec(ctx, `UPDATE deliveries SET created_at = ?, next_at = ? WHERE id = ?`, job.FormatTime(d.CreatedAt.Add(by)), job.FormatTime(d.NextAt.Add(by)), d.ID)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("shift deliveries: %w", err)
+	}
+	return nil
+}
+
 // Deliveries gives those of a job, the first first.
 func (s *Store) Deliveries(ctx context.Context, jobID string) ([]store.Delivery, error) {
 	const q = `SELECT ` + deliveryColumns + ` FROM deliveries INDEXED BY deliveries_by_job WHERE job_id = ? ORDER BY id`

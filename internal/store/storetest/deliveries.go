@@ -270,3 +270,27 @@ func (s *suite) brief() {
 	_, err = s.Brief(s.ctx(), "unknown")
 	require.Error(s.t, err)
 }
+
+// deliverySteps: what a step of the clock moves is what waits, and nothing else.
+func (s *suite) deliverySteps() {
+	for _, by := range []time.Duration{48 * time.Hour, -48 * time.Hour} {
+		waits, ended := s.submit(calledBack("waits")), s.submit(calledBack("ended"))
+		s.cancelNow(ended.ID)
+		told := s.take("ended:80", 1)
+		require.NoError(s.t, s.SaveDelivery(s.ctx(), store.Attempted{ID: told[0].ID, Attempt: 1, State: store.DeliveryDelivered, Answer: 200}))
+		s.cancelNow(waits.ID)
+		d := s.take("waits:80", 1)[0]
+		at := s.clock.Now().Add(time.Hour)
+		require.NoError(s.t, s.SaveDelivery(s.ctx(), store.Attempted{ID: d.ID, Attempt: 1, State: store.DeliveryPending, NextAt: &at, Error: "no"}))
+		before := s.deliveriesOf(ended.ID)
+		s.clock.Add(by)
+		require.NoError(s.t, s.ShiftDeliveries(s.ctx(), by))
+		require.Equal(s.t, before, s.deliveriesOf(ended.ID))
+		require.Empty(s.t, s.take("waits:80", 1))
+		got := s.deliveriesOf(waits.ID)[0]
+		require.Equal(s.t, []time.Time{d.CreatedAt.Add(by), at.Add(by)}, []time.Time{got.CreatedAt, *got.NextAt})
+		s.clock.Add(time.Hour)
+		require.Len(s.t, s.take("waits:80", 1), 1)
+		require.NoError(s.t, s.SaveDelivery(s.ctx(), store.Attempted{ID: d.ID, Attempt: 2, State: store.DeliveryDelivered, Answer: 200}))
+	}
+}
