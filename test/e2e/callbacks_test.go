@@ -111,7 +111,7 @@ func TestCallback(t *testing.T) {
 func TestCallbackOverKillMinus9(t *testing.T) {
 	t.Parallel()
 	dead := make(chan struct{})
-	e := listen(t, func(w http.ResponseWriter, r *http.Request, _ told) {
+	e := listen(t, func(_ http.ResponseWriter, r *http.Request, _ told) {
 		select {
 		case <-dead:
 		case <-r.Context().Done(): // the first attempts hang until the service is gone
