@@ -77,6 +77,10 @@ func requireSchema(t testing.TB, s *huma.Schema, v any, at string) {
 	if s.Ref != "" {
 		s = document.Components.Schemas.SchemaFromRef(s.Ref)
 	}
+	if len(s.AllOf) == 1 {
+		requireSchema(t, s.AllOf[0], v, at)
+		return
+	}
 	if len(s.AnyOf) == 2 {
 		if v != nil {
 			requireSchema(t, s.AnyOf[0], v, at)

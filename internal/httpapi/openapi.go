@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -74,6 +75,7 @@ func document(version string) *huma.OpenAPI {
 	for _, op := range operations() {
 		doc.AddOperation(s.operation(&op))
 	}
+	s.unreferenced()
 	s.mend()
 	return doc
 }
@@ -86,11 +88,8 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 	if !op.public {
 		o.Security = []map[string][]string{{keyScheme: {}}}
 	}
-	if op.body != nil {
+	if op.body != nil { // one media type: of two, openapi-python-client makes a call that does not compile
 		o.RequestBody = &huma.RequestBody{Required: !op.optional, Content: map[string]*huma.MediaType{media: {Schema: s.of(op.body)}}}
-		if op.method == http.MethodPatch {
-			o.RequestBody.Content["application/merge-patch+json"] = o.RequestBody.Content[media]
-		}
 	}
 	for _, status := range append(everywhere(op), op.refusals...) {
 		o.Responses[strconv.Itoa(status)] = s.problem(status)
@@ -111,9 +110,8 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 		}
 		key := strconv.Itoa(a.status)
 		if old := o.Responses[key]; old != nil { // health answers 503 in its own form, too
-			for kind, content := range old.Content {
-				r.Content[kind] = content
-			}
+			maps.Copy(r.Content, old.Content)
+			r.Headers = old.Headers
 		}
 		o.Responses[key] = r
 	}
@@ -127,7 +125,14 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 const keyScheme = "key"
 
 func (s *schemas) problem(status int) *huma.Response {
-	return &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{problemType: {Schema: s.of(problemModel())}}}
+	r := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{problemType: {Schema: s.of(problemModel())}}}
+	switch status {
+	case http.StatusUnauthorized:
+		r.Headers = map[string]*huma.Param{"WWW-Authenticate": {Description: "How to give a key.", Schema: &huma.Schema{Type: huma.TypeString}}}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		r.Headers = map[string]*huma.Param{"Retry-After": {Description: "When to come again, in seconds.", Schema: &huma.Schema{Type: huma.TypeInteger}}}
+	}
+	return r
 }
 
 func (s *schemas) parameters(op *operation) []*huma.Param {
@@ -158,6 +163,9 @@ func (p *param) schema() *huma.Schema {
 	low, high := float64(p.min), float64(p.max)
 	switch p.kind {
 	case word:
+		if p.schemaName != "" {
+			return refTo(p.schemaName)
+		}
 		s := &huma.Schema{Type: huma.TypeString}
 		for _, w := range p.words {
 			s.Enum = append(s.Enum, w)

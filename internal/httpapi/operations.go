@@ -55,7 +55,7 @@ func jobOperations() []operation {
 			doc: "Filters may be repeated: a job must fit one value of each that is given.",
 			query: []param{
 				{name: "id", repeated: true, doc: "Beginning or end of an id, 6 or more characters."},
-				{name: "status", kind: word, words: statuses, repeated: true, doc: "Status."},
+				{name: "status", kind: word, words: statuses, schemaName: statusSchema, repeated: true, doc: "Status."},
 				{name: "pipeline_name", repeated: true, doc: "Pipeline."},
 				{name: "user_id", repeated: true, doc: "The client's own free text."},
 				{name: "submitted_by", repeated: true, doc: "Who really called."},

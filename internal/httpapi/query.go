@@ -27,13 +27,15 @@ const (
 
 // param is a query parameter of an operation.
 type param struct {
-	name     string
-	kind     kind
-	doc      string
-	words    []string
-	min, max int
-	repeated bool // any of several values
-	later    bool // known, and brought by a later version
+	name  string
+	kind  kind
+	doc   string
+	words []string
+	// schemaName names the document's schema of the words; "": they stand in place.
+	schemaName string
+	min, max   int
+	repeated   bool // any of several values
+	later      bool // known, and brought by a later version
 }
 
 // query holds values that have passed readQuery.

@@ -11,7 +11,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/kedrod/kedrod/client"
-	"github.com/kedrod/kedrod/internal/auth"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/service"
 )
@@ -56,8 +55,8 @@ func (s *schemas) mend() {
 	s.mendSubmission()
 	s.mendNewKey()
 	s.objects("Job", "parameters", "results", "runner_params")
-	job := s.registry.Map()["Job"]
-	job.Properties["parameters"].Nullable = false
+	s.mendEvents()
+	s.nameShapes()
 }
 
 func (s *schemas) mendField(schema *huma.Schema, field string, p *huma.Schema, f reflect.StructField, omitted bool) {
@@ -113,7 +112,7 @@ func (s *schemas) mendSubmission() {
 		s.mendFields(name)
 	}
 	sub := s.registry.Map()["Submission"]
-	sub.Properties["pipeline_name"].Nullable = false
+	sub.Properties["pipeline_name"].Nullable, sub.Properties["pipeline_name"].MinLength = false, new(1)
 	sub.Required = []string{"pipeline_name"}
 	batch := s.registry.Map()["Batch"].Properties["items"]
 	batch.MinItems, batch.MaxItems = new(1), new(service.MaxBatch)
@@ -153,14 +152,6 @@ func (s *schemas) mendFields(of string) {
 	between("concurrency_limit", 1, job.MaxConcurrencyLimit)
 	sub.Properties["concurrency_key"].MinLength, sub.Properties["concurrency_key"].MaxLength = new(1), new(job.MaxConcurrencyKey)
 	sub.Properties["callback_url"].MinLength, sub.Properties["callback_url"].MaxLength = new(1), new(job.MaxCallbackURL)
-	sub.Properties["requires"].MaxProperties = new(service.MaxLabels)
-	sub.Properties["labels"].MaxProperties = new(service.MaxLabels)
-	retry := sub.Properties["retry_on"].Items
-	for _, r := range job.Reasons() {
-		if r.Retryable() {
-			retry.Enum = append(retry.Enum, string(r))
-		}
-	}
 }
 
 // mendPatch: null takes a value away.
@@ -171,7 +162,6 @@ func (s *schemas) mendPatch() {
 	}
 	low, high := float64(-job.MaxPriority), float64(job.MaxPriority)
 	patch["priority"].Minimum, patch["priority"].Maximum = &low, &high
-	patch["labels"].AdditionalProperties = &huma.Schema{Type: huma.TypeString, Nullable: true}
 }
 
 func (s *schemas) mendSelections() {
@@ -202,9 +192,6 @@ func (s *schemas) mendNewKey() {
 	n.Properties["projects"].Nullable, n.Properties["projects"].MinItems = true, new(1)
 	n.Properties["expires_at"].Nullable = true
 	n.Properties["name"].MinLength, n.Properties["name"].MaxLength = new(1), new(100)
-	for _, role := range auth.Roles() {
-		n.Properties["role"].Enum = append(n.Properties["role"].Enum, string(role))
-	}
 	n.Required = []string{"name", "role"}
 }
 
@@ -226,7 +213,7 @@ func withoutNull(v any) {
 		}
 	case map[string]any:
 		if of, ok := v["anyOf"].([]any); ok && len(of) == 2 {
-			if second, ok := of[1].(map[string]any); ok && second["type"] == "null" {
+			if second, ok := of[1].(map[string]any); ok && (second["type"] == "null" || second["nullable"] == true) {
 				delete(v, "anyOf")
 				v["allOf"], v["nullable"] = of[:1], true
 			}
