@@ -30,6 +30,9 @@ func (a *api) body(c *call) ([]byte, error) {
 	if kind := c.r.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(kind), "multipart/") {
 		return nil, fault.New(fault.Malformed, "send the body as JSON, with Content-Type: application/json")
 	}
+	if coding := c.r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return nil, fault.New(fault.Malformed, "bodies are not unpacked: send the JSON as it is, without Content-Encoding")
+	}
 	if c.w.control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
 		defer c.w.control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
 	}

@@ -89,6 +89,9 @@ const (
 	// lineMax is how much of a line is kept back at most: so much may stand in memory
 	// several times over for each of thousands who follow.
 	lineMax = 8 << 10
+	// sendMax is how much is written as events before it is sent: as JSON it may be six
+	// times as long, and is held until the client has taken it.
+	sendMax = 6 << 10
 )
 
 // logData is the data of an event `log`.
@@ -150,15 +153,24 @@ func (t *logText) late() {
 
 // emit sends the first n bytes of what was kept back; the caller holds mu.
 func (t *logText) emit(n int) error {
-	if n == 0 {
-		return nil
+	for n > 0 {
+		k := n
+		if n > sendMax {
+			if k = bytes.LastIndexByte(t.rest[:sendMax], '\n') + 1; k == 0 {
+				k = max(whole(t.rest[:sendMax]), 1)
+			}
+		}
+		t.put(t.rest[:k], t.sent+int64(k))
+		t.rest = append(t.rest[:0], t.rest[k:]...)
+		if len(t.rest) == 0 && cap(t.rest) > keepBuffer {
+			t.rest = nil
+		}
+		if err := t.send(); err != nil {
+			return err
+		}
+		n -= k
 	}
-	t.put(t.rest[:n], t.sent+int64(n))
-	t.rest = append(t.rest[:0], t.rest[n:]...)
-	if len(t.rest) == 0 && cap(t.rest) > keepBuffer {
-		t.rest = nil
-	}
-	return t.send()
+	return nil
 }
 
 func (t *logText) put(text []byte, next int64) {

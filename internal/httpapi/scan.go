@@ -217,7 +217,11 @@ func (s *scanner) object(depth int, each func(name string, raw []byte)) error {
 		}
 		name := raw[1 : len(raw)-1]
 		if escaped {
-			name = []byte(unquote(raw))
+			text, ok := textOf(raw)
+			if !ok {
+				return &shapeError{path: text, message: "is no text: it holds half a surrogate pair (\\ud800 to \\udfff)"}
+			}
+			name = []byte(text)
 		}
 		if many, err = s.once(name, open, many); err != nil {
 			return err

@@ -38,6 +38,8 @@ ok) echo "hello from $KEDROD_JOB_ID" ;;
 fail) echo 'Running node: f: f([a]) -> [b]'; printf 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nValueError: bad wine\n' >&2; exit 1 ;;
 killed) kill -9 $$ ;;
 loud) yes 'a line of a log' | head -c 6000000; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
+lines) seq 1 2000000; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
+line) echo begin; head -c 64000000 /dev/zero | tr '\0' x; echo; echo end; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
 sleep) touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
 stubborn)
 	trap '' INT TERM

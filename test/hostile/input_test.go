@@ -31,7 +31,7 @@ func refused(t *testing.T, a reply, what string) {
 // odd are texts that somebody may send for a name.
 func odd() map[string]string {
 	return map[string]string{
-		"option": "--help", "short option": "-h", "path": "../../etc/passwd", "absolute": "/etc/passwd", "NUL": "a\x00b", "break": "a\nb\r\nc",
+		"option": "--help", "short option": "-h", "options": "-rf", "sibling": "../x", "below": "a/b", "dots": "..", "path": "../../etc/passwd", "absolute": "/etc/passwd", "NUL": "a\x00b", "break": "a\nb\r\nc",
 		"escape": "\x1b[2J", "right to left": "\u202eabc", "emoji": "👩‍👩‍👧", "no character": "\ufffe", "replacement": "\ufffd", "combining": "é́",
 		"blank": " ", "quote": `'"; DROP TABLE jobs; --`, "template": "{{7*7}}${jndi:x}", "percent": "%s%n%00", "wildcard": "%_*?", "long": strings.Repeat("é", 20_000),
 		"yaml": "!!python/object/apply:os.system [x]", "comma": "a,b", "html": "<script>alert(1)</script>", "null": "null", "number": "1e999",
@@ -42,14 +42,19 @@ func odd() map[string]string {
 // back as it was sent.
 func TestOddTexts(t *testing.T) {
 	s := newServer(t)
-	fields := []string{"pipeline_name", "user_id", "project", "env", "tags", "node_names", "from_nodes", "to_nodes", "retry_on", "run_at", "expires_at", "parameters"}
+	fields := []string{
+		"pipeline_name", "user_id", "project", "env", "tags", "node_names", "from_nodes", "to_nodes", "retry_on", "run_at", "expires_at", "parameters", "labels", "requires",
+		"concurrency_key", "from_inputs", "to_outputs", "namespaces", "pipeline_names", "load_versions", "conf_source", "runner", "runner_params", "callback_url",
+	}
 	for name, text := range odd() {
 		for _, field := range fields {
 			what := field + " " + name
 			body := map[string]any{"pipeline_name": "train"}
 			switch field {
-			case "tags", "node_names", "from_nodes", "to_nodes", "retry_on":
+			case "tags", "node_names", "from_nodes", "to_nodes", "retry_on", "from_inputs", "to_outputs", "namespaces", "pipeline_names":
 				body[field] = []string{text}
+			case "labels", "requires", "load_versions", "runner_params":
+				body[field] = map[string]string{text: text}
 			case "parameters":
 				body[field] = map[string]any{text: []any{text}}
 			default:
@@ -62,6 +67,7 @@ func TestOddTexts(t *testing.T) {
 				refused(t, a, what)
 				continue
 			}
+			require.True(t, field == "parameters" || !strings.ContainsRune(text, 0), what)
 			var j map[string]any
 			require.NoError(t, json.Unmarshal([]byte(a.body), &j))
 			a = s.call(http.MethodGet, "/api/v1/jobs/"+j["id"].(string), nil)
@@ -152,7 +158,19 @@ func TestManyMistakes(t *testing.T) {
 	} {
 		refused(t, s.call(http.MethodPost, "/api/v1/jobs", strings.NewReader(body)), name)
 		refused(t, s.call(http.MethodPost, "/api/v1/jobs", struct{ io.Reader }{strings.NewReader(body)}), name+", chunked")
+		for _, path := range []string{"/api/v1/jobs/batch", "/api/v1/jobs/cancel", "/api/v1/jobs/retry", "/api/v1/keys", "/api/v1/pipelines/refresh"} {
+			refused(t, s.call(http.MethodPost, path, strings.NewReader(body)), name+" to "+path)
+		}
 	}
+	nested := strings.Repeat(`{"a":`, deep) + "1" + strings.Repeat("}", deep)
+	for path, body := range map[string]string{
+		"/api/v1/jobs/batch": `{"items":[{"pipeline_name":"train","parameters":` + nested + `}]}`, "/api/v1/jobs/cancel": `{"expect":1,"filter":` + nested + `}`,
+		"/api/v1/jobs/retry": `{"expect":1,"filter":{"status":` + nested + `}}`, "/api/v1/keys": `{"name":"n","projects":` + nested + `}`,
+	} {
+		refused(t, s.call(http.MethodPost, path, strings.NewReader(body)), "deep, to "+path)
+	}
+	refused(t, s.call(http.MethodPatch, "/api/v1/jobs/x", strings.NewReader(`{"labels":`+nested+`}`)), "deep patch")
+	refused(t, s.call(http.MethodGet, "/api/v1/jobs?label="+strings.Repeat("[", 50_000), nil), "deep filter of a list")
 }
 
 // endless is a body of so many bytes of one JSON string.

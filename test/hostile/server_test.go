@@ -123,6 +123,7 @@ func (s *server) running() (job.Ref, string) {
 // memory is what this process's Go side holds.
 func memory() int64 {
 	runtime.GC()
+	runtime.GC() // what pools hold outlives one
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapInuse + m.StackInuse)
