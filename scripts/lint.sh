@@ -57,38 +57,54 @@ long_files() {
 # Which registry packages come from, and where a checkout lies, are each machine's own affair.
 no_places() {
 	local places='pypi[.]org|pythonhosted[.]org|npmjs[.](org|com)|proxy[.]golang[.]org|sum[.]golang[.]org|deb[.]debian[.]org'
-	places+='|(^|[^[:alnum:]_./-])/(work|root|home/[a-z]+)/|/tmp/[k]/'
-	! files | xargs -r grep -nIE "$places"
+	places+='|(^|[^[:alnum:]_./-])/(work|root|home/[a-z][a-z]+)/|/tmp/[k]/'
+	# xargs can't tell "found nothing" from an error, so what was found tells.
+	local found
+	found=$(files | tr '\n' '\0' | { xargs -0 -r grep -nIHE "$places" || true; })
+	[ -z "$found" ] || { printf '%s\n' "$found"; return 1; }
 }
 
 # What reads text from outside carries //kedrod:parser FuzzX: a target of that name in the same folder, whose tests name the
 # parser, or that which leads to it (FuzzX by NAME). A function called parse… must carry it, and a target that no parser names has nothing to do.
 parsers_fuzzed() {
-	local bad=0 file line parser target folder
-	while IFS=': ' read -r file line target _ parser; do
+	local bad=0 what file line parser target folder
+	while IFS=' ' read -r what file line parser target; do
 		folder=${file%/*}
-		[ -n "$parser" ] || parser=$(tail -n +"$line" "$file" | grep -m1 '^func ' | sed -E 's/^func (\([^)]*\) )?([A-Za-z0-9_]+).*/\2/')
-		if ! grep -qhE "^func $target\(f \*testing\.F\)" "$folder"/*_test.go; then
-			echo "$file:$line: there is no $target in $folder"
-			bad=1
-		elif ! grep -qwE "$parser" "$folder"/*_test.go; then
-			echo "$file:$line: no test in $folder calls $parser, which $target is to fuzz"
-			bad=1
-		fi
-	done < <(files '*.go' | xargs grep -nE '^//kedrod:parser ' | sed 's#//kedrod:parser ##')
-	while IFS=: read -r file line parser; do
-		tail -n +"$((line > 5 ? line - 5 : 1))" "$file" | head -n 5 | grep -q '^//kedrod:parser ' || {
+		case $what in
+		bare)
 			echo "$file:$line: $parser reads text: name its fuzz target above it, //kedrod:parser FuzzX"
 			bad=1
-		}
-	done < <(files 'client/*.go' 'internal/*.go' | grep -v '_test\.go$' | xargs grep -nE '^func (\([^)]*\) )?([pP]arse|[uU]nmarshal)[A-Za-z0-9_]*\(' |
-		sed -E 's/:func (\([^)]*\) )?([A-Za-z0-9_]+).*/:\2/')
-	while IFS=: read -r file target; do
-		grep -qhE "^//kedrod:parser $target( by [A-Za-z]+)?\$" "${file%/*}"/*.go || {
-			echo "$file: $target fuzzes no parser that names it"
-			bad=1
-		}
-	done < <(files '*_test.go' | xargs grep -HoE '^func Fuzz[A-Za-z0-9_]+' | sed 's/func //')
+			;;
+		named)
+			if ! grep -qhE "^func $target\(f \*testing\.F\)" "$folder"/*_test.go; then
+				echo "$file:$line: there is no $target in $folder"
+				bad=1
+			elif ! grep -qhwF "$parser" "$folder"/*_test.go; then
+				echo "$file:$line: no test in $folder calls $parser, which $target is to fuzz"
+				bad=1
+			fi
+			;;
+		target)
+			if ! grep -qhE "^//kedrod:parser $target( by [A-Za-z]+)?\$" "$folder"/*.go; then
+				echo "$file:$line: $target fuzzes no parser that names it"
+				bad=1
+			fi
+			;;
+		esac
+	done < <(files '*.go' | xargs awk '
+		FNR == 1 { target = "" }
+		/^\/\/kedrod:parser / { target = $2; through = $4; next }
+		!/^func / { if (!/^\/\//) target = ""; next }
+		{
+			name = $0
+			sub(/^func (\([^)]*\) )?/, "", name)
+			sub(/[^A-Za-z0-9_].*/, "", name)
+			test = FILENAME ~ /_test\.go$/
+			if (target != "") print "named", FILENAME, FNR, (through != "" ? through : name), target
+			else if (test && name ~ /^Fuzz/) print "target", FILENAME, FNR, "-", name
+			else if (!test && FILENAME ~ /^(client|internal)\// && name ~ /^([pP]arse|[uU]nmarshal)./) print "bare", FILENAME, FNR, name, "-"
+			target = ""
+		}')
 	return $bad
 }
 

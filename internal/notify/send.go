@@ -76,6 +76,8 @@ func (n *Notifier) send(ctx context.Context, d *store.Delivery, body []byte) rep
 }
 
 // retryAfter reads seconds or a date; 0 for neither, and for the past.
+//
+//kedrod:parser FuzzRetryAfter
 func retryAfter(text string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

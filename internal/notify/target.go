@@ -32,6 +32,8 @@ const private = "the address is private or reserved, and webhook_allow_private i
 // Check says what is wrong with a receiver's URL, as the end of a sentence that does
 // not repeat it; "" when nothing is. No name is resolved here: control judges the
 // address that is dialled in the end.
+//
+//kedrod:parser FuzzCheck
 func (t *Targets) Check(raw string) string {
 	const form = "must be a URL such as https://host/path, of http or https"
 	if len(raw) > job.MaxCallbackURL {
