@@ -59,9 +59,6 @@ const (
 	GivenUp   Outcome = "given_up"
 )
 
-// Outcomes lists them all.
-func Outcomes() []Outcome { return []Outcome{Delivered, Retried, Gone, GivenUp} }
-
 // How many are sent at once: a receiver that hangs has a part of the room only.
 const (
 	atOnce       = 64

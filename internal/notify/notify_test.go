@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -148,8 +147,11 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// pass lets time pass in a bubble.
-func pass(d time.Duration) { <-time.After(d) }
+// pass lets time pass in a bubble, and what was due then happen.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
 
 // running is a notifier at work in a bubble.
 type running struct {
@@ -306,7 +308,7 @@ func TestStop(t *testing.T) {
 		m := newMemory()
 		r := run(t, m, func(req *http.Request) (*http.Response, error) {
 			if req.URL.Host == "late.example" {
-				pass(notify.Grace / 2)
+				<-time.After(notify.Grace / 2)
 				return answer(200), nil
 			}
 			return hang(req)
@@ -365,11 +367,6 @@ func TestJobsThatCantBeTold(t *testing.T) {
 		require.Contains(t, m.get(1).Error, "can't be read")
 		require.Empty(t, m.get(0).Error)
 	})
-}
-
-func TestOutcomesAreAllNamed(t *testing.T) {
-	require.True(t, slices.Contains(notify.Outcomes(), notify.GivenUp))
-	require.Len(t, notify.Outcomes(), 4)
 }
 
 // TestClockSteps: what waits is moved by a step, once the store takes it.

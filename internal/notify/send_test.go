@@ -197,8 +197,9 @@ func TestNobodyThere(t *testing.T) {
 	require.Equal(t, notify.Retried, outcome)
 	require.Equal(t, "the connection was refused", a.Error)
 
-	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it tells of the handshake
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	a, outcome = n.Send(t.Context(), to(s.URL), "{}")
 	require.Equal(t, notify.Retried, outcome)
