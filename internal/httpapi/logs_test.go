@@ -30,6 +30,20 @@ func write(t *testing.T, f *os.File, text string) {
 	require.NoError(t, err)
 }
 
+// TestManyRanges: of more ranges than anybody needs none is cut out.
+func TestManyRanges(t *testing.T) {
+	r := newRig(t)
+	id := r.submit()
+	r.claim()
+	write(t, r.log(id), strings.Repeat("a line\n", 1000))
+	path := "/api/v1/jobs/" + id + "/logs"
+	few := r.get(path, "Range", "bytes=0-0"+strings.Repeat(",4-4", 31))
+	require.Equal(t, http.StatusPartialContent, few.status)
+	many := r.get(path, "Range", "bytes=0-0"+strings.Repeat(",4-4", 32))
+	require.Equal(t, http.StatusOK, many.status)
+	require.Len(t, many.body, 7000)
+}
+
 func TestLog(t *testing.T) {
 	r := newRig(t)
 	id := r.submit()
