@@ -86,7 +86,7 @@ func newRig(t testing.TB) *rig {
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "counted"), 0o700))
 	r.opts = worker.Options{
 		Wall: time.Now,
-		Self: store.Worker{ID: "w-" + filepath.Base(r.dir), Host: "here", PID: 1, Version: "test", Slots: 2, StartedAt: job.Truncate(time.Now())},
+		Self: store.Worker{ID: fmt.Sprintf("w-%d-%s", os.Getpid(), filepath.Base(r.dir)), Host: "here", PID: 1, Version: "test", Slots: 2, StartedAt: job.Truncate(time.Now())},
 		Projects: []*worker.Project{{
 			Name: "proj", Path: r.dir, Python: python, Catalog: catalog{},
 			Environ: append(os.Environ(), "COUNTED="+filepath.Join(r.dir, "counted"), "KEDROD_API_KEY=secret"),
