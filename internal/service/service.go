@@ -101,6 +101,7 @@ type Service struct {
 	feeds    feeds
 	endings  endings
 	keys     *keyring
+	ids      *ids
 	refusals refusalGate
 }
 
@@ -113,7 +114,7 @@ func New(o Options) *Service {
 		o: o, projects: map[string]*Project{}, watcher: o.Watcher,
 		feeds:   feeds{store: o.Store, open: map[string]*feed{}},
 		endings: endings{store: o.Store, open: map[attemptKey]*ending{}},
-		keys:    newKeyring(o.RateLimit), refusals: newRefusalGate(),
+		keys:    newKeyring(o.RateLimit), refusals: newRefusalGate(), ids: newIDs(),
 	}
 	for i := range o.Projects {
 		s.projects[o.Projects[i].Name] = &o.Projects[i]

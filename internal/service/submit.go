@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/kedro"
@@ -104,12 +102,12 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	} else if len(sub.Pipeline) > maxName || strings.ContainsRune(sub.Pipeline, 0) {
 		f.add("pipeline_name", "at most 500 bytes, without NUL")
 	}
-	id, err := uuid.NewV7()
+	id, err := s.ids.next()
 	if err != nil {
-		return job.Job{}, fmt.Errorf("make an id: %w", err)
+		return job.Job{}, err
 	}
 	j := job.Job{
-		ID: id.String(), Pipeline: sub.Pipeline, UserID: sub.UserID, SubmittedBy: c.Name, Parameters: sub.Parameters,
+		ID: id, Pipeline: sub.Pipeline, UserID: sub.UserID, SubmittedBy: c.Name, Parameters: sub.Parameters,
 		Options: sub.Options, Queue: queue, Labels: orNil(sub.Labels), Status: job.Pending, CreatedAt: now, RetryOf: sub.retryOf,
 	}
 	if sub.CallbackURL != nil {
