@@ -41,6 +41,9 @@ func fill(t *testing.T, path string, n int) {
 	exec("BEGIN")
 	exec(`INSERT INTO attempts (job_id, number, worker, status, reason, error_message, exit_code, start, started_at, claimed_at, ended_at, execution_time)
 		SELECT id, 1, 'w', status, reason, error_message, 0, 'cold', started_at, created_at, completed_at, execution_time FROM jobs ORDER BY id`)
+	exec(`UPDATE jobs SET labels = '{"kind":"' || (rowid % 5) || '","team":"' || (rowid / 5 % 50) || '"}' WHERE rowid % 3 = 0`)
+	exec(`UPDATE jobs SET labels = '{"team":"rare"}' WHERE rowid % 50021 = 0`)
+	exec(`INSERT INTO job_labels (label, created_at, id) SELECT key || ':' || value, created_at, jobs.id FROM jobs, json_each(labels) ORDER BY 1, 2, 3`)
 	exec(`INSERT INTO events (job_id, attempt, type, at, data) SELECT id, 1, 'end', completed_at, '{"status":"' || status || '"}' FROM jobs`)
 	exec("COMMIT")
 	for _, q := range indexes {

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -107,6 +109,10 @@ func historyFilters() []historyFilter {
 		{"user, rare", store.Filter{UserIDs: []string{"rare"}}},
 		{"fifty users", store.Filter{UserIDs: names("user_%d", 50)}},
 		{"submitted_by", store.Filter{SubmittedBy: []string{"key_3"}}},
+		{"a label, one in 50", store.Filter{Labels: []string{"team:7"}}},
+		{"a label, rare", store.Filter{Labels: []string{"team:rare"}}},
+		{"two labels", store.Filter{Labels: []string{"team:7", "kind:3"}}},
+		{"a label and failed", store.Filter{Labels: []string{"team:7"}, Statuses: failed}},
 		{"created range", store.Filter{CreatedSince: &since, CreatedUntil: &until}},
 		{"beginning of an id, few", store.Filter{IDs: []string{"0199c8f2"}}},
 		{"beginning of an id, many", store.Filter{IDs: []string{"0199c8"}}},
@@ -192,7 +198,7 @@ func writeTimes(t *testing.T, full, empty *sqlite.Store, strict bool) {
 		for i := range 2 {
 			which := (i + round) % 2
 			s := []*sqlite.Store{full, empty}[which]
-			submit, pass := throughQueue(t, s, jobs, round)
+			submit, pass := throughQueue(t, s, jobs)
 			submits[which], passes[which] = append(submits[which], submit), append(passes[which], pass)
 		}
 	}
@@ -206,7 +212,7 @@ func writeTimes(t *testing.T, full, empty *sqlite.Store, strict bool) {
 }
 
 // throughQueue submits jobs from 16 callers, then claims and reports them.
-func throughQueue(t *testing.T, s *sqlite.Store, jobs, round int) (submit, pass time.Duration) {
+func throughQueue(t *testing.T, s *sqlite.Store, jobs int) (submit, pass time.Duration) {
 	t.Helper()
 	ctx := t.Context()
 	begun := time.Now()
@@ -214,7 +220,7 @@ func throughQueue(t *testing.T, s *sqlite.Store, jobs, round int) (submit, pass 
 	for c := range 16 {
 		wg.Go(func() {
 			for i := c; i < jobs; i += 16 {
-				if err := submitOne(ctx, s, round, i); err != nil {
+				if err := submitOne(ctx, s, i); err != nil {
 					t.Errorf("submit: %v", err)
 				}
 			}
@@ -237,13 +243,20 @@ func throughQueue(t *testing.T, s *sqlite.Store, jobs, round int) (submit, pass 
 	return submit, time.Since(begun)
 }
 
-func submitOne(ctx context.Context, s *sqlite.Store, round, i int) error {
+// submitted makes the ends of ids count, as the service does.
+var submitted atomic.Uint32
+
+func submitOne(ctx context.Context, s *sqlite.Store, i int) error {
 	now := job.Truncate(time.Now())
 	user, key := fmt.Sprintf("user_%d", i%300), fmt.Sprintf("key_%d", i%20)
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
 	j := job.Job{
-		ID: fmt.Sprintf("%012x-%04d-%08d-%d", now.UnixMilli(), i%1000, i, round), Project: "first", Pipeline: fmt.Sprintf("pipeline_%d", i%30), Status: job.Pending,
+		ID: id.String()[:30] + fmt.Sprintf("%06x", submitted.Add(1)), Project: "first", Pipeline: fmt.Sprintf("pipeline_%d", i%30), Status: job.Pending,
 		UserID: &user, SubmittedBy: &key, CreatedAt: now, Queue: job.Queue{Timeout: time.Minute, MaxAttempts: 1},
 	}
-	_, _, err := s.Submit(ctx, j, nil)
+	_, _, err = s.Submit(ctx, j, nil)
 	return err
 }

@@ -50,7 +50,7 @@ type Options struct {
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s := &Store{path: path, now: o.Now, rand: o.Rand, hub: store.NewHub(), window: defaultWindow}
 	s.fillDefaults()
-	wdb, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)"))
+	wdb, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -66,7 +66,11 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if s.get, err = s.read.PrepareContext(ctx, selectJob+" WHERE id = ?"); err != nil {
 		return nil, closing(s.read, openFault(path, closing(wdb, err)))
 	}
-	s.write = startWriter(wdb, path, s.hub)
+	copier, err := startCheckpointer(path)
+	if err != nil {
+		return nil, closing(s.read, openFault(path, closing(wdb, err)))
+	}
+	s.write = startWriter(wdb, copier, path, s.hub)
 	return s, nil
 }
 

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// walLimit is the size at which the WAL file is emptied by force. SQLite by itself
-// begins it anew only in a moment without readers, which need not come.
+// walLimit is the size at which the WAL file is emptied by force: it begins anew only
+// in a moment without readers, which need not come.
 const walLimit = 64 << 20
 
 // wal watches the size of the WAL file.
@@ -15,6 +15,20 @@ type wal struct {
 	path   string
 	limit  int64
 	looked time.Time
+}
+
+// copyLog sees to it that the WAL gets into the file, see checkpointer.
+func (w *writer) copyLog(writes int) {
+	if w.writes += writes; w.writes >= checkpointWrites || time.Since(w.kicked) >= checkpointAge {
+		w.writes, w.kicked = 0, time.Now()
+		w.copier.kick()
+	}
+	if w.tx == nil || !w.copier.long.CompareAndSwap(true, false) {
+		return
+	}
+	if _, err := w.tx.conn.ExecContext(context.Background(), partial); err != nil && poisonsConnection(err) {
+		w.forget()
+	}
 }
 
 // boundLog empties the WAL when it has grown past its limit. It looks each second at

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/store"
@@ -58,15 +59,18 @@ type writer struct {
 	ended  chan struct{}
 	once   sync.Once
 	wal    wal
-	tx     *tx // nil until opened, and after an error that poisons
+	copier *checkpointer
+	writes int       // since the last kick of copier
+	kicked time.Time // the last kick of copier
+	tx     *tx       // nil until opened, and after an error that poisons
 }
 
 var errClosed = fault.New(fault.Unavailable, "the service is stopping; try again in a moment")
 
-func startWriter(db *sql.DB, path string, hub *store.Hub) *writer {
+func startWriter(db *sql.DB, copier *checkpointer, path string, hub *store.Hub) *writer {
 	w := &writer{
 		wal: wal{path: path + "-wal", limit: walLimit},
-		db:  db, hub: hub, urgent: make(chan *write, gather), normal: make(chan *write, gather),
+		db:  db, hub: hub, copier: copier, urgent: make(chan *write, gather), normal: make(chan *write, gather),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go w.loop()
@@ -106,7 +110,8 @@ func (w *writer) do(ctx context.Context, u urgency, fn func(context.Context, *tx
 func (w *writer) close() error {
 	w.once.Do(func() { close(w.stop) })
 	<-w.ended
-	return w.db.Close()
+	err := w.copier.close()
+	return errors.Join(err, w.db.Close())
 }
 
 func (w *writer) loop() {
@@ -126,7 +131,9 @@ func (w *writer) loop() {
 			}
 		}
 		runtime.Gosched() // whoever the same wake-up made ready joins this transaction
-		w.commit(w.take(batch))
+		batch = w.take(batch)
+		w.commit(batch)
+		w.copyLog(len(batch))
 		w.boundLog()
 	}
 }
