@@ -51,7 +51,7 @@ type round struct {
 
 // candidate is what must be known of a job to judge whether it may run.
 type candidate struct {
-	id string
+	at place
 	store.PipelineOf
 	key      string
 	limit    int
@@ -82,7 +82,7 @@ func (r *round) run(ctx context.Context) error {
 }
 
 func nextJobs(projects int) string {
-	return `SELECT id, project, pipeline_name, coalesce(concurrency_key, ''), coalesce(concurrency_limit, 0), requires FROM jobs INDEXED BY jobs_claim
+	return `SELECT order_key, id, project, pipeline_name, coalesce(concurrency_key, ''), coalesce(concurrency_limit, 0), requires FROM jobs INDEXED BY jobs_claim
 		WHERE status = 'pending' AND parked_on IS NULL AND project IN (` + placeholders(projects) + `) ORDER BY order_key, id LIMIT ?`
 }
 
@@ -92,7 +92,7 @@ func (r *round) candidates(ctx context.Context, limit int) ([]candidate, error) 
 		return nil, err
 	}
 	return collectRows(rows, func(sc scanner) (c candidate, err error) {
-		return c, sc.Scan(&c.id, &c.Project, &c.Pipeline, &c.key, &c.limit, &c.requires)
+		return c, sc.Scan(&c.at.key, &c.at.id, &c.Project, &c.Pipeline, &c.key, &c.limit, &c.requires)
 	})
 }
 
@@ -106,7 +106,7 @@ func (r *round) take(ctx context.Context, c *candidate) error {
 		r.moves++
 		return r.park(ctx, c, on)
 	}
-	before, err := r.load(ctx, c.id)
+	before, err := r.load(ctx, c.at.id)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (r *round) blocked(ctx context.Context, c *candidate) (string, error) {
 	if c.requires.Valid {
 		var requires map[string]string
 		if err := json.Unmarshal([]byte(c.requires.String), &requires); err != nil {
-			return "", fmt.Errorf("requires of %s as stored: %w", c.id, err)
+			return "", fmt.Errorf("requires of %s as stored: %w", c.at.id, err)
 		}
 		if _, _, lacks := store.Lacks(requires, r.claim.Labels); lacks {
 			return store.ParkedRequires, nil
@@ -155,7 +155,11 @@ func (r *round) blocked(ctx context.Context, c *candidate) (string, error) {
 	}
 	if c.key != "" {
 		scope := store.ScopeOfKey(c.key)
-		if full, err := r.full(ctx, scope, c.limit, countKey, c.key); err != nil || full {
+		n, err := r.running(ctx, scope, countKey, c.key)
+		if err != nil {
+			return "", err
+		}
+		if full, err := r.fullKey(ctx, c.key, n, c.limit, c.at); err != nil || full {
 			return scope, err
 		}
 	}
@@ -170,25 +174,31 @@ func (r *round) fullPipeline(ctx context.Context, c *candidate) (bool, error) {
 	return r.full(ctx, store.ScopeOfPipeline(c.PipelineOf), r.claim.Limits.Pipelines[c.PipelineOf], countPipeline, c.Project, c.Pipeline)
 }
 
-// full counts once in a round; limit 0 is none.
+// full is for a limit that all jobs of the scope share; 0 is none.
 func (r *round) full(ctx context.Context, scope string, limit int, count string, args ...any) (bool, error) {
 	if limit == 0 {
 		return false, nil
 	}
+	n, err := r.running(ctx, scope, count, args...)
+	return err == nil && n >= limit, err
+}
+
+// running counts once in a round.
+func (r *round) running(ctx context.Context, scope, count string, args ...any) (int, error) {
 	n, counted := r.counts[scope]
 	if !counted {
 		if err := r.row(ctx, count, args, &n); err != nil {
-			return false, err
+			return 0, err
 		}
 		r.counts[scope] = n
 	}
-	return n >= limit, nil
+	return n, nil
 }
 
 // park puts a candidate out of sight, and lets the next of those scopes come up in which
 // it was the one in sight, see scopes.go.
 func (r *round) park(ctx context.Context, c *candidate, on string) error {
-	if err := r.exec(ctx, `UPDATE jobs SET parked_on = ? WHERE id = ?`, on, c.id); err != nil {
+	if err := r.exec(ctx, `UPDATE jobs SET parked_on = ? WHERE id = ?`, on, c.at.id); err != nil {
 		return err
 	}
 	project, pipeline, key := store.ScopeOfProject(c.Project), store.ScopeOfPipeline(c.PipelineOf), store.ScopeOfKey(c.key)

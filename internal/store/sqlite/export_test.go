@@ -25,7 +25,7 @@ func (s *Store) Durability(ctx context.Context) (mode string, synchronous int, e
 func (s *Store) Plans(ctx context.Context) (map[string]string, error) {
 	plans := map[string]string{
 		"claim":        literal(clause{sql: nextJobs(2)}),
-		"first parked": literal(clause{sql: unparkFirst}), "first of a lane": literal(clause{sql: unparkLane}), "next lane": literal(clause{sql: nextLane}),
+		"first parked": literal(clause{sql: unparkFirst}), "first of a lane": literal(clause{sql: unparkLane}), "next lane": literal(clause{sql: nextLane}), "head of a key": literal(clause{sql: nextHead}),
 		"any parked": anyParked, "running of a key": literal(clause{sql: countKey}), "running of a project": literal(clause{sql: countProject}),
 		"running of a pipeline": literal(clause{sql: countPipeline}),
 		"hosts of deliveries":   hostsDue, "deliveries of a host": literal(clause{sql: dueOf}),

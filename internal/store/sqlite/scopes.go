@@ -20,7 +20,8 @@ import (
 //     its scope's list unparked. In sight of a pipeline is also what waits for the
 //     project, since nothing else of the pipeline could go on there.
 //   - In a key, whose jobs may be of several pipelines and have limits of their own (a
-//     lane each), the first of every lane that has room is in sight.
+//     lane each), the first of every lane that has room is in sight, unless it stands
+//     behind one that the key keeps waiting, see headOf.
 //
 // Unparking one too many costs a look and is never wrong: a claim counts again.
 
@@ -33,7 +34,7 @@ const (
 	unparkFirst = `UPDATE jobs SET parked_on = NULL WHERE rowid = (SELECT rowid FROM jobs INDEXED BY jobs_parked
 		WHERE ` + atScopes + ` ORDER BY order_key, id LIMIT 1)`
 	unparkLane = `UPDATE jobs SET parked_on = NULL WHERE rowid = (SELECT rowid FROM jobs INDEXED BY jobs_lanes
-		WHERE ` + atLanes + ` AND project = ? AND pipeline_name = ? AND concurrency_limit = ? ORDER BY order_key, id LIMIT 1)`
+		WHERE ` + atLanes + ` AND project = ? AND pipeline_name = ? AND concurrency_limit = ? AND (order_key, id) < (?, ?) ORDER BY order_key, id LIMIT 1)`
 	anyParked = `SELECT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_parked WHERE status = 'pending' AND parked_on < 'time')`
 )
 
@@ -41,14 +42,18 @@ func pipelineOf(j *job.Job) store.PipelineOf {
 	return store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}
 }
 
-// parkedAtOnce gives the scope of a new job's key if that is full already, so that a
-// crowd behind a busy key never comes into the way of claims.
+// parkedAtOnce gives the scope of a new job's key if that has no room for it already, so
+// that a crowd behind a busy key never comes into the way of claims.
 func (t *tx) parkedAtOnce(ctx context.Context, j *job.Job, now time.Time) (string, error) {
 	if j.Queue.ConcurrencyKey == "" || j.Status != job.Pending || j.ReadyAt().After(now) {
 		return "", nil
 	}
 	n, err := t.runningKey(ctx, j.Queue.ConcurrencyKey)
-	if err != nil || n < j.Queue.ConcurrencyLimit {
+	if err != nil {
+		return "", err
+	}
+	full, err := t.fullKey(ctx, j.Queue.ConcurrencyKey, n, j.Queue.ConcurrencyLimit, place{j.OrderKey(), j.ID})
+	if err != nil || !full {
 		return "", err
 	}
 	return store.ScopeOfKey(j.Queue.ConcurrencyKey), nil
@@ -98,15 +103,12 @@ func (t *tx) release(ctx context.Context, j *job.Job, parked string) error {
 		return err
 	}
 	key, pipeline, project := store.ScopeOfKey(j.Queue.ConcurrencyKey), store.ScopeOfPipeline(pipelineOf(j)), store.ScopeOfProject(j.Project)
-	if parked == key {
-		return nil
-	}
-	if j.Queue.ConcurrencyKey != "" {
+	if j.Queue.ConcurrencyKey != "" { // also one that waited there may have kept others back
 		if err := t.settleKey(ctx, j.Queue.ConcurrencyKey); err != nil {
 			return err
 		}
 	}
-	if parked == pipeline {
+	if parked == key || parked == pipeline {
 		return nil
 	}
 	if err := t.unpark(ctx, pipeline); err != nil || parked == project {
@@ -144,6 +146,10 @@ func (t *tx) settleKey(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
+	head, err := t.headOf(ctx, key, running)
+	if err != nil {
+		return err
+	}
 	scope := store.ScopeOfKey(key)
 	lanes, err := t.lanes(ctx, scope)
 	if err != nil {
@@ -153,7 +159,7 @@ func (t *tx) settleKey(ctx context.Context, key string) error {
 		if l.limit <= running {
 			continue
 		}
-		if err := t.unparks(ctx, unparkLane, scope, l.Project, l.Pipeline, l.limit); err != nil {
+		if err := t.unparks(ctx, unparkLane, scope, l.Project, l.Pipeline, l.limit, head.key, head.id); err != nil {
 			return err
 		}
 	}

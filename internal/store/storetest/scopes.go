@@ -99,6 +99,51 @@ func (s *suite) limitsAmended() {
 	}
 }
 
+// limitsUnlike: in a key whose jobs have different limits none passes one that waits
+// before it, and what waits comes up as that one leaves, however it does.
+func (s *suite) limitsUnlike() {
+	in := func(limit int) job.Job {
+		return s.submit(func(j *job.Job) { j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = "db", limit })
+	}
+	for name, leave := range map[string]func(id string){
+		"cancelled": func(id string) {
+			_, err := s.Update(s.ctx(), id, func(j *job.Job) error { j.RequestCancel(s.clock.Now()); return nil })
+			require.NoError(s.t, err)
+		},
+		"put off": func(id string) {
+			_, err := s.Amend(s.ctx(), id, func(j *job.Job) error { j.Queue.RunAt = ptr(s.clock.Now().Add(time.Hour)); return nil })
+			require.NoError(s.t, err)
+		},
+		"put behind": func(id string) {
+			_, err := s.Amend(s.ctx(), id, func(j *job.Job) error { j.Queue.Priority--; return nil })
+			require.NoError(s.t, err)
+		},
+	} {
+		in(2)
+		runs := s.claimWithin(9, store.Limits{})
+		require.Len(s.t, runs, 1, name)
+		narrow, wide := in(1), in(2)
+		require.Empty(s.t, s.claimWithin(9, store.Limits{}), name)
+		late := in(3) // would have room, too
+		require.Empty(s.t, s.claimWithin(9, store.Limits{}), name)
+		s.end(runs[0])
+		runs = s.claimWithin(9, store.Limits{})
+		require.Equal(s.t, []string{narrow.ID, wide.ID, late.ID}, idsOf(runs), "%s: nothing starves", name)
+		s.end(runs[1])
+		s.end(runs[2])
+
+		narrow, wide = in(1), in(2)
+		require.Empty(s.t, s.claimWithin(9, store.Limits{}), name)
+		leave(narrow.ID)
+		runs = append(runs[:1], s.claimWithin(9, store.Limits{})...)
+		require.Equal(s.t, wide.ID, runs[1].ID, name)
+		s.end(runs[0])
+		s.end(runs[1])
+		_, err := s.Update(s.ctx(), narrow.ID, func(j *job.Job) error { j.RequestCancel(s.clock.Now()); return nil })
+		require.NoError(s.t, err)
+	}
+}
+
 // limitsChange: a start with other limits or labels looks at what is parked anew.
 func (s *suite) limitsChange() {
 	one := store.Limits{Projects: map[string]int{"proj": 1}}
@@ -260,7 +305,8 @@ func (m *scopeModel) sorted() []*job.Job {
 	return all
 }
 
-// claim gives the ids that must be claimed next, in order.
+// claim gives the ids that must be claimed next, in order. In a key no job starts while
+// one before it waits because of its own, smaller limit.
 func (m *scopeModel) claim(n int, labels map[string]string, now time.Time) []string {
 	running := map[string]int{}
 	scopes := func(j *job.Job) map[string]int {
@@ -278,9 +324,15 @@ func (m *scopeModel) claim(n int, labels map[string]string, now time.Time) []str
 		}
 	}
 	ids := []string{}
+	before := map[string][]int{} // limits of those before in a key that wait
 	for _, j := range m.sorted() {
 		_, _, free := store.Lacks(j.Queue.Requires, labels)
 		free = !free && j.Status == job.Pending && !j.ReadyAt().After(now) && (j.Queue.ExpiresAt == nil || j.Queue.ExpiresAt.After(now))
+		waits := free // for slots and nothing else
+		key := j.Queue.ConcurrencyKey
+		for _, limit := range before[key] {
+			free = free && running["key "+key] < limit
+		}
 		for scope, limit := range scopes(j) {
 			free = free && (limit == 0 || running[scope] < limit)
 		}
@@ -289,6 +341,8 @@ func (m *scopeModel) claim(n int, labels map[string]string, now time.Time) []str
 			for scope := range scopes(j) {
 				running[scope]++
 			}
+		} else if waits && key != "" {
+			before[key] = append(before[key], j.Queue.ConcurrencyLimit)
 		}
 	}
 	return ids
