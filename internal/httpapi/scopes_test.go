@@ -36,21 +36,23 @@ func TestAJobSaysWhichScopeItWaitsFor(t *testing.T) {
 	require.InDelta(t, 1, first["concurrency_limit"], 0)
 	claim()
 	second := submit(keyed)
-	require.Equal(t, "It waits for a slot of the concurrency key db: 1 of 1 run.", second["waiting_for"], "known at once")
+	require.Equal(t, "It waits for the concurrency key 'db' (limit 1): job "+first["id"].(string)+" runs.", second["waiting_for"], "known at once")
+	var trains []map[string]any
 	for range 2 {
 		j := submit(`{"pipeline_name": "train"}`)
 		require.InDelta(t, (4 * time.Hour).Seconds(), j["timeout_seconds"], 0)
+		trains = append(trains, j)
 	}
 	claim()
 	inProject := submit(`{"pipeline_name": "__default__"}`)
 	claim()
-	require.Equal(t, "It waits for a slot of the project sales: 3 of 3 run.", waits(inProject))
+	require.Equal(t, "It waits for the project 'sales' (limit 3): job "+first["id"].(string)+" and 2 others run.", waits(inProject))
 	r.report(first["id"].(string), "completed")
 	claim()
 	inPipeline := submit(`{"pipeline_name": "train"}`)
 	limits.Projects = nil
 	claim()
-	require.Equal(t, "It waits for a slot of the pipeline train: 2 of 2 run.", waits(inPipeline))
+	require.Equal(t, "It waits for the pipeline 'train' (limit 2): job "+trains[0]["id"].(string)+" and 1 other run.", waits(inPipeline))
 	require.Nil(t, waits(second), "it runs")
 
 	list := r.get("/api/v1/jobs?label=team:a&label=none:x").object(t)["items"].([]any)

@@ -63,17 +63,39 @@ func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
 	if key, value, lacks := store.Lacks(j.Queue.Requires, s.o.WorkerLabels); lacks {
 		return fmt.Sprintf("No worker has the label %s=%s that it requires.", key, value)
 	}
-	const slot = "It waits for a slot of the %s %s: %d of %d run."
 	switch w.On {
 	case store.ScopeOfKey(j.Queue.ConcurrencyKey):
-		return fmt.Sprintf(slot, "concurrency key", j.Queue.ConcurrencyKey, w.Running, j.Queue.ConcurrencyLimit)
+		return waitsFor("concurrency key", j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit, w)
 	case store.ScopeOfProject(j.Project):
-		return fmt.Sprintf(slot, "project", j.Project, w.Running, p.Slots)
+		return waitsFor("project", j.Project, p.Slots, w)
 	case store.ScopeOfPipeline(store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}):
-		return fmt.Sprintf(slot, "pipeline", j.Pipeline, w.Running, p.Pipelines[j.Pipeline].Slots)
+		return waitsFor("pipeline", j.Pipeline, p.Pipelines[j.Pipeline].Slots, w)
 	}
 	if folderGone(p.Path) {
 		return fmt.Sprintf("The folder of the project %s is gone: %s. It runs when the folder is back.", j.Project, p.Path)
 	}
 	return "It waits for a free slot of a worker."
+}
+
+// waitsFor names what holds a job back.
+func waitsFor(what, name string, limit int, w store.Waiting) string {
+	behind := ""
+	if w.Running < limit { // of a key whose jobs have unlike limits, or just now
+		behind = ", behind one before it that waits"
+	}
+	return fmt.Sprintf("It waits for the %s '%s' (limit %d)%s: %s.", what, name, limit, behind, whoRun(w))
+}
+
+func whoRun(w store.Waiting) string {
+	switch {
+	case w.Holder == "" && w.Running == 1:
+		return "1 job runs"
+	case w.Holder == "":
+		return fmt.Sprintf("%d jobs run", w.Running)
+	case w.Running == 1:
+		return "job " + w.Holder + " runs"
+	case w.Running == 2:
+		return "job " + w.Holder + " and 1 other run"
+	}
+	return fmt.Sprintf("job %s and %d others run", w.Holder, w.Running-1)
 }

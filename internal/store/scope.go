@@ -29,11 +29,13 @@ func ScopeOfPipeline(p PipelineOf) string {
 	return "pipeline:" + url.PathEscape(p.Project) + "/" + url.PathEscape(p.Pipeline)
 }
 
-// Waiting tells what a pending job is parked on, "" when it may be claimed, and how many
-// jobs run in that scope.
+// Waiting tells what a pending job is parked on, "" when it may be claimed, how many
+// jobs run in that scope, and one of them that is of the job's own project, if any is:
+// who may see the one may see the other.
 type Waiting struct {
 	On      string
 	Running int
+	Holder  string
 }
 
 // Lacks gives the first label, by its key's order, that is required and not had.

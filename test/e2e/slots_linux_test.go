@@ -59,7 +59,7 @@ func TestSlots(t *testing.T) {
 	// The gate holds it where it is.
 	eventually(t, "the slot of the pipeline is taken", func() bool { return count(diary(t, path), "start", "", 0) == 1 })
 	require.Equal(t, all[0], diary(t, path)[0].job)
-	require.Contains(t, text(s.job(t, all[5]).WaitingFor), "1 of 1 run")
+	require.Contains(t, text(s.job(t, all[5]).WaitingFor), "It waits for the pipeline 'diary' (limit 1): job "+all[0]+" runs")
 
 	worker := s.worker(t)
 	s.crash(t)

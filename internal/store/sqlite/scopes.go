@@ -43,9 +43,10 @@ func pipelineOf(j *job.Job) store.PipelineOf {
 }
 
 // parkedAtOnce gives the scope of a new job's key if that has no room for it already, so
-// that a crowd behind a busy key never comes into the way of claims.
+// that a crowd behind a busy key never comes into the way of claims. One that requires
+// labels has those looked at first: what no worker may take keeps nobody of its key back.
 func (t *tx) parkedAtOnce(ctx context.Context, j *job.Job, now time.Time) (string, error) {
-	if j.Queue.ConcurrencyKey == "" || j.Status != job.Pending || j.ReadyAt().After(now) {
+	if j.Queue.ConcurrencyKey == "" || len(j.Queue.Requires) > 0 || j.Status != job.Pending || j.ReadyAt().After(now) {
 		return "", nil
 	}
 	n, err := t.runningKey(ctx, j.Queue.ConcurrencyKey)
@@ -60,9 +61,13 @@ func (t *tx) parkedAtOnce(ctx context.Context, j *job.Job, now time.Time) (strin
 }
 
 const (
-	countKey      = `SELECT count(*) FROM jobs INDEXED BY jobs_running_key WHERE status = 'running' AND concurrency_key IS NOT NULL AND concurrency_key = ?`
-	countProject  = `SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE status = 'running' AND project = ?`
-	countPipeline = countProject + ` AND pipeline_name = ?`
+	runsOfKey      = ` FROM jobs INDEXED BY jobs_running_key WHERE status = 'running' AND concurrency_key IS NOT NULL AND concurrency_key = ?`
+	runsOfProject  = ` FROM jobs INDEXED BY jobs_running WHERE status = 'running' AND project = ?`
+	runsOfPipeline = runsOfProject + ` AND pipeline_name = ?`
+
+	countKey      = `SELECT count(*)` + runsOfKey
+	countProject  = `SELECT count(*)` + runsOfProject
+	countPipeline = `SELECT count(*)` + runsOfPipeline
 )
 
 func (t *tx) runningKey(ctx context.Context, key string) (n int, err error) {

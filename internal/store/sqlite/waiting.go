@@ -82,35 +82,40 @@ func (s *Store) Waiting(ctx context.Context, ids []string) (map[string]store.Wai
 	if err != nil {
 		return nil, err
 	}
-	counts := map[string]int{}
+	type seen struct{ project, on string }
+	known := map[seen]store.Waiting{}
 	for _, r := range rows {
-		n, counted := counts[r.on]
-		if !counted {
-			if n, err = s.runningIn(ctx, &r.Job, r.on); err != nil {
+		as := seen{r.Project, r.on}
+		w, ok := known[as]
+		if !ok {
+			if w, err = s.runningIn(ctx, &r.Job, r.on); err != nil {
 				return nil, err
 			}
-			counts[r.on] = n
+			known[as] = w
 		}
-		waiting[r.ID] = store.Waiting{On: r.on, Running: n}
+		waiting[r.ID] = w
 	}
 	return waiting, nil
 }
 
-func (s *Store) runningIn(ctx context.Context, j *job.Job, scope string) (n int, err error) {
-	var count string
-	var args []any
+// runningIn looks at what runs in a scope, which are not more than its slots.
+func (s *Store) runningIn(ctx context.Context, j *job.Job, scope string) (store.Waiting, error) {
+	w := store.Waiting{On: scope}
+	var from string
+	args := []any{j.Project}
 	switch scope {
 	case store.ScopeOfKey(j.Queue.ConcurrencyKey):
-		count, args = countKey, []any{j.Queue.ConcurrencyKey}
+		from, args = runsOfKey, append(args, j.Queue.ConcurrencyKey)
 	case store.ScopeOfProject(j.Project):
-		count, args = countProject, []any{j.Project}
+		from, args = runsOfProject, append(args, j.Project)
 	case store.ScopeOfPipeline(pipelineOf(j)):
-		count, args = countPipeline, []any{j.Project, j.Pipeline}
+		from, args = runsOfPipeline, append(args, j.Project, j.Pipeline)
 	default:
-		return 0, nil
+		return w, nil
 	}
-	if err := s.read.QueryRowContext(ctx, count, args...).Scan(&n); err != nil {
-		return 0, readFault("what runs in "+scope, err)
+	q := `SELECT count(*), coalesce(min(CASE WHEN project = ? THEN id END), '')` + from
+	if err := s.read.QueryRowContext(ctx, q, args...).Scan(&w.Running, &w.Holder); err != nil {
+		return w, readFault("what runs in "+scope, err)
 	}
-	return n, nil
+	return w, nil
 }

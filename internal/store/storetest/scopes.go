@@ -49,12 +49,14 @@ func (s *suite) limits() {
 	free := s.submit(nil)
 	first := s.claimWithin(100, l)
 	require.Equal(s.t, []string{byKey[0].ID, byPipeline[0].ID, byProject[0].ID, byPipeline[1].ID, free.ID}, idsOf(first))
-	late := s.submit(keyed) // its key is known to be busy
+	late := s.submit(func(j *job.Job) { keyed(j); j.Project = "other" }) // its key is known to be busy
 	w, err := s.Waiting(s.ctx(), []string{byKey[1].ID, byPipeline[2].ID, byProject[2].ID, late.ID, free.ID, "unknown"})
 	require.NoError(s.t, err)
 	require.Equal(s.t, map[string]store.Waiting{
-		byKey[1].ID: {On: store.ScopeOfKey("db"), Running: 1}, byPipeline[2].ID: {On: store.ScopeOfPipeline(train), Running: 2},
-		byProject[2].ID: {On: store.ScopeOfProject("other"), Running: 1}, late.ID: {On: store.ScopeOfKey("db"), Running: 1},
+		byKey[1].ID:      {On: store.ScopeOfKey("db"), Running: 1, Holder: byKey[0].ID},
+		byPipeline[2].ID: {On: store.ScopeOfPipeline(train), Running: 2, Holder: byPipeline[0].ID},
+		byProject[2].ID:  {On: store.ScopeOfProject("other"), Running: 1, Holder: byProject[0].ID},
+		late.ID:          {On: store.ScopeOfKey("db"), Running: 1}, // which a job of another project holds
 	}, w)
 	require.Empty(s.t, s.claimWithin(100, l))
 	wake, unsubscribe := s.Subscribe(store.TopicQueue)
@@ -221,17 +223,17 @@ func (s *suite) scopes() {
 		submit(t)
 		claim := func(t *rapid.T) {
 			n := rapid.IntRange(1, 4).Draw(t, "n")
+			// What has expired keeps others of its key back until it is ended.
+			require.NoError(t, s.ExpireDue(s.ctx()))
+			for id := range m.jobs {
+				keep(s.Get(s.ctx(), id))
+			}
 			want := m.claim(n, labels, s.clock.Now())
 			got, err := s.Claim(s.ctx(), store.Claim{Worker: "w", Limit: n, Projects: []string{"proj", "other"}, Limits: m.limits, Labels: labels})
 			require.NoError(t, err)
 			require.Equal(t, want, idsOf(got))
 			for _, j := range got {
 				keep(j, nil)
-			}
-			for id, j := range m.jobs {
-				if j.Status == job.Pending { // it may have expired
-					keep(s.Get(s.ctx(), id))
-				}
 			}
 		}
 		complete := func(t *rapid.T) {
