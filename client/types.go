@@ -131,7 +131,7 @@ type Job struct {
 	ConcurrencyLimit   *int              `json:"concurrency_limit"`
 	Requires           map[string]string `json:"requires"`
 	Labels             map[string]string `json:"labels"`
-	CallbackURL        *string           `json:"callback_url"`
+	CallbackURL        *string           `json:"callback_url" doc:"Cut behind the host for who may only read."`
 }
 
 // Ended reports whether the job is in a state that never changes.

@@ -36,7 +36,10 @@ func listen(t *testing.T, answer func(http.ResponseWriter, *http.Request, told))
 	t.Helper()
 	e := new(ear)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the sender was killed
+		}
 		m := told{header: r.Header, raw: string(body)}
 		if err := json.Unmarshal(body, &m); err != nil {
 			t.Errorf("%s: %s", err, body)
