@@ -27,14 +27,16 @@ const (
 // JSON under the name of a form. What is in memory of all large bodies together is
 // bounded, and grows with what has arrived, not with what was announced.
 func (a *api) body(c *call) ([]byte, error) {
+	if c.w.control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
+		defer c.w.control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
+	}
 	if kind := c.r.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(kind), "multipart/") {
+		a.pass(c)
 		return nil, fault.New(fault.Malformed, "send the body as JSON, with Content-Type: application/json")
 	}
 	if coding := c.r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		a.pass(c)
 		return nil, fault.New(fault.Malformed, "bodies are not unpacked: send the JSON as it is, without Content-Encoding")
-	}
-	if c.w.control.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
-		defer c.w.control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
 	}
 	if c.r.ContentLength > a.o.MaxBody {
 		return nil, a.tooLarge(c)
@@ -84,12 +86,16 @@ func (a *api) leaveRoom(c *call) {
 	}
 }
 
-// tooLarge reads some more, as many clients look for an answer only once they have
-// sent everything; one that asks first (Expect) is told at once.
-func (a *api) tooLarge(c *call) error {
+// pass reads some of a body that is refused, as many clients look for an answer only
+// once they have sent everything; one that asks first (Expect) is told at once.
+func (a *api) pass(c *call) {
 	if c.r.Header.Get("Expect") == "" {
 		_, _ = io.CopyN(io.Discard, c.r.Body, 4*a.o.MaxBody) // how it ends changes nothing
 	}
+}
+
+func (a *api) tooLarge(c *call) error {
+	a.pass(c)
 	return fault.Newf(fault.TooLarge, "the body is larger than %d bytes: put large data into a dataset and pass its name", a.o.MaxBody)
 }
 
