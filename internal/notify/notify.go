@@ -68,6 +68,8 @@ const (
 const (
 	lease = time.Minute     // longer than an attempt can take
 	poll  = 5 * time.Second // beneath wake-ups
+	// dearLook is how long a look at the store may take before the next one has to wait.
+	dearLook = 20 * time.Millisecond
 	// grace is what attempts under way have when the service stops. What is cut off is
 	// sent again after the next start.
 	grace = 3 * time.Second
@@ -87,6 +89,7 @@ type Notifier struct {
 	failing bool // the store could not be used; like those below of Run's goroutine
 	steps   *clock.Steps
 	stepped time.Duration // by which waits are still to be moved
+	look    time.Duration // what the last look for hosts took
 }
 
 // New makes a notifier; nothing is sent before Run.
@@ -121,7 +124,9 @@ func (n *Notifier) Run(ctx context.Context) error {
 	timer := time.NewTimer(poll)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		timer.Reset(n.dispatch(ctx, attempts))
+		wait := n.dispatch(ctx, attempts)
+		n.rest(ctx)
+		timer.Reset(wait)
 		select {
 		case <-wake:
 		case <-n.freed:
@@ -136,6 +141,20 @@ func (n *Notifier) Run(ctx context.Context) error {
 	return nil
 }
 
+// rest keeps looking from taking more than a tenth of the time, where there are so many
+// hosts that a look is dear.
+func (n *Notifier) rest(ctx context.Context) {
+	if n.look < dearLook {
+		return
+	}
+	timer := time.NewTimer(min(9*n.look, poll))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // dispatch begins what is due and has room, the longest due first, and gives how long
 // to wait for the next.
 func (n *Notifier) dispatch(ctx, attempts context.Context) time.Duration {
@@ -145,7 +164,9 @@ func (n *Notifier) dispatch(ctx, attempts context.Context) time.Duration {
 		}
 		n.stepped = 0
 	}
+	begun := time.Now()
 	hosts, err := n.o.Store.DeliveryHosts(ctx)
+	n.look = time.Since(begun)
 	if n.troubled(ctx, err) {
 		return poll
 	}

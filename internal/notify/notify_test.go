@@ -30,6 +30,8 @@ type memory struct {
 	trouble error // of reading
 	deaf    int   // so many words are not written
 	shifts  []time.Duration
+	looks   int
+	dear    time.Duration // what a look takes
 }
 
 func newMemory() *memory { return &memory{Hub: store.NewHub()} }
@@ -64,7 +66,9 @@ func (m *memory) pending() (n int) {
 }
 
 func (m *memory) DeliveryHosts(context.Context) ([]store.DeliveryHost, error) {
+	<-time.After(m.dear)
 	m.mu.Lock()
+	m.looks++
 	defer m.mu.Unlock()
 	first := map[string]time.Time{}
 	for _, d := range m.all {
@@ -405,5 +409,29 @@ func TestClockSteps(t *testing.T) {
 		cancel()
 		require.NoError(t, <-ended)
 		require.Equal(t, []time.Duration{-9 * time.Hour}, m.shifts)
+	})
+}
+
+// TestDearLooks: where looking takes long, it takes a tenth of the time at most, however
+// many attempts end.
+func TestDearLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		m.dear = 100 * time.Millisecond
+		for i := range 600 {
+			m.add(fmt.Sprintf("h%d.example", i), 1)
+		}
+		r := run(t, m, func(*http.Request) (*http.Response, error) {
+			<-time.After(10 * time.Millisecond)
+			return answer(200), nil
+		})
+		pass(3 * time.Second)
+		require.LessOrEqual(t, m.looks, 4)
+		pass(10 * time.Second)
+		require.Zero(t, m.pending())
+		m.add("h.example", 1)
+		pass(2 * time.Second)
+		require.Zero(t, m.pending(), "it goes on")
+		r.stop()
 	})
 }
