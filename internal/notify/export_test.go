@@ -13,6 +13,10 @@ func (n *Notifier) SetBounds(connect, whole time.Duration) {
 	n.client = newClient(newTransport(n.o.Targets, n.bounds))
 }
 
+// SetPoll makes Run look less often where nothing wakes it: a day of looks every 5 s is
+// more than the race detector bears well.
+func (n *Notifier) SetPoll(d time.Duration) { n.poll = d }
+
 // Send makes one attempt and says how it goes on.
 func (n *Notifier) Send(ctx context.Context, d store.Delivery, body string) (store.Attempted, Outcome) {
 	return n.judge(&d, n.send(ctx, &d, []byte(body)))

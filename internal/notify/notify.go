@@ -79,6 +79,7 @@ const (
 type Notifier struct {
 	o      Options
 	bounds bounds
+	poll   time.Duration // poll, but for tests of whole days
 	client *http.Client
 	freed  chan struct{} // holds one wake-up: an attempt is over
 
@@ -111,7 +112,7 @@ func New(o Options) *Notifier {
 		o.Elapsed = func() time.Duration { return time.Duration(o.Now().UnixNano()) }
 	}
 	return &Notifier{
-		o: o, bounds: b, client: newClient(o.Transport), freed: make(chan struct{}, 1), busy: map[string]int{}, steps: clock.NewSteps(o.Now, o.Elapsed),
+		o: o, bounds: b, poll: poll, client: newClient(o.Transport), freed: make(chan struct{}, 1), busy: map[string]int{}, steps: clock.NewSteps(o.Now, o.Elapsed),
 	}
 }
 
@@ -121,7 +122,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 	defer unsubscribe()
 	attempts, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
-	timer := time.NewTimer(poll)
+	timer := time.NewTimer(n.poll)
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		wait := n.dispatch(ctx, attempts)
@@ -147,7 +148,7 @@ func (n *Notifier) rest(ctx context.Context) {
 	if n.look < dearLook {
 		return
 	}
-	timer := time.NewTimer(min(9*n.look, poll))
+	timer := time.NewTimer(min(9*n.look, n.poll))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -160,7 +161,7 @@ func (n *Notifier) rest(ctx context.Context) {
 func (n *Notifier) dispatch(ctx, attempts context.Context) time.Duration {
 	if n.stepped += n.steps.Look(); n.stepped != 0 {
 		if n.troubled(ctx, n.o.Store.ShiftDeliveries(ctx, n.stepped)) {
-			return poll
+			return n.poll
 		}
 		n.stepped = 0
 	}
@@ -168,7 +169,7 @@ func (n *Notifier) dispatch(ctx, attempts context.Context) time.Duration {
 	hosts, err := n.o.Store.DeliveryHosts(ctx)
 	n.look = time.Since(begun)
 	if n.troubled(ctx, err) {
-		return poll
+		return n.poll
 	}
 	slices.SortFunc(hosts, func(a, b store.DeliveryHost) int {
 		return cmp.Or(a.NextAt.Compare(b.NextAt), cmp.Compare(a.Host, b.Host))
@@ -176,7 +177,7 @@ func (n *Notifier) dispatch(ctx, attempts context.Context) time.Duration {
 	now := n.o.Now()
 	for _, h := range hosts {
 		if wait := h.NextAt.Sub(now); wait > 0 {
-			return min(wait, poll)
+			return min(wait, n.poll)
 		}
 		room := n.room(h.Host)
 		if room == 0 {
@@ -184,13 +185,13 @@ func (n *Notifier) dispatch(ctx, attempts context.Context) time.Duration {
 		}
 		taken, err := n.o.Store.TakeDeliveries(ctx, h.Host, lease, room)
 		if n.troubled(ctx, err) {
-			return poll
+			return n.poll
 		}
 		for i := range taken {
 			n.begin(attempts, h.Host, &taken[i])
 		}
 	}
-	return poll
+	return n.poll
 }
 
 // troubled tells of the store's trouble once.

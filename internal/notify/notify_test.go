@@ -84,6 +84,12 @@ func (m *memory) DeliveryHosts(context.Context) ([]store.DeliveryHost, error) {
 	return hosts, m.trouble
 }
 
+func (m *memory) looked() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.looks
+}
+
 func (m *memory) TakeDeliveries(_ context.Context, host string, lease time.Duration, limit int) (taken []store.Delivery, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -151,6 +157,8 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
+func seldom(n *notify.Notifier) { n.SetPoll(10 * time.Minute) }
+
 // pass lets time pass in a bubble, and what was due then happen.
 func pass(d time.Duration) {
 	<-time.After(d)
@@ -165,7 +173,7 @@ type running struct {
 	stop     func()
 }
 
-func run(t *testing.T, m *memory, network roundTrip) *running {
+func run(t *testing.T, m *memory, network roundTrip, set ...func(*notify.Notifier)) *running {
 	t.Helper()
 	r := &running{memory: m, outcomes: map[notify.Outcome]int{}}
 	var mu sync.Mutex
@@ -179,6 +187,9 @@ func run(t *testing.T, m *memory, network roundTrip) *running {
 		},
 		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	})
+	for _, f := range set {
+		f(n)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
@@ -204,7 +215,7 @@ func TestSchedule(t *testing.T) {
 			require.NoError(t, err)
 			bodies[string(b)] = true
 			return answer(500), nil
-		})
+		}, seldom)
 		m.add("h.example", 1)
 		pass(30 * time.Hour)
 		r.stop()
@@ -364,7 +375,7 @@ func TestJobsThatCantBeTold(t *testing.T) {
 		r := run(t, m, func(*http.Request) (*http.Response, error) {
 			require.Fail(t, "nothing can be sent")
 			return nil, errors.ErrUnsupported
-		})
+		}, seldom)
 		pass(2 * notify.Window)
 		r.stop()
 		require.Equal(t, store.DeliveryFailed, m.get(1).State)
@@ -426,7 +437,7 @@ func TestDearLooks(t *testing.T) {
 			return answer(200), nil
 		})
 		pass(3 * time.Second)
-		require.LessOrEqual(t, m.looks, 4)
+		require.LessOrEqual(t, m.looked(), 4)
 		pass(10 * time.Second)
 		require.Zero(t, m.pending())
 		m.add("h.example", 1)

@@ -232,9 +232,9 @@ func TestNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", proxy)
 	t.Setenv("http_proxy", proxy)
 	n := sender(t, true)
-	n.SetBounds(time.Second, time.Second)
+	n.SetBounds(200*time.Millisecond, 200*time.Millisecond)
 	t.Cleanup(n.Close)
-	_, outcome := n.Send(t.Context(), to("http://nowhere.invalid/"), "{}")
+	_, outcome := n.Send(t.Context(), to("http://192.0.2.1/"), "{}") // of no network
 	require.Equal(t, notify.Retried, outcome)
 	require.Zero(t, asked.Load())
 }
