@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // kedrodStack is `kedrod serve` with its worker inside and two slots, on SQLite.
@@ -26,12 +27,16 @@ func (k kedrodStack) start(ctx context.Context, folder, kedro string) (*service,
 		python = kedro
 	}
 	s := &service{address: "127.0.0.1:" + port, health: "/api/v1/health", pipeline: k.options.pipeline}
+	data := k.options.data
+	if data == "" {
+		data = filepath.Join(folder, "data")
+	}
 	argv := []string{
 		k.options.kedrod, "serve", "--listen", s.address, "--project", k.options.project, "--python", python,
-		"--data-dir", filepath.Join(folder, "data"), "--concurrency", "2",
+		"--data-dir", data, "--concurrency", "2",
 	}
 	if !k.options.open {
-		if s.key, err = k.key(ctx, filepath.Join(folder, "data")); err != nil {
+		if s.key, err = k.key(ctx, data); err != nil {
 			return s, err
 		}
 		argv = append(argv, "--rate-limit", "0") // all the load is one key's
@@ -42,7 +47,7 @@ func (k kedrodStack) start(ctx context.Context, folder, kedro string) (*service,
 
 // key makes one in the data folder, which turns authentication on.
 func (k kedrodStack) key(ctx context.Context, data string) (string, error) {
-	command := exec.CommandContext(ctx, k.options.kedrod, "keys", "create", "--data-dir", data, "--name", "bench", "--role", "runner", "-o", "json")
+	command := exec.CommandContext(ctx, k.options.kedrod, "keys", "create", "--data-dir", data, "--name", "bench "+time.Now().Format(time.RFC3339Nano), "--role", "runner", "-o", "json")
 	command.Env = environment()
 	answer, err := command.Output()
 	if err != nil {

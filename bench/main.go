@@ -28,7 +28,7 @@ func main() {
 // options are bench's flags.
 type options struct {
 	kedrod, python, project, pipeline string
-	serveArgs                         string
+	serveArgs, data                   string
 	open                              bool // kedrod without authentication
 	yardstick, yardstickVenv          string
 	out                               string
@@ -45,6 +45,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.project, "project", "test/projects/minimal", "a Kedro project whose run is trivial")
 	flags.StringVar(&o.pipeline, "pipeline", "__default__", "the pipeline to run in it")
 	flags.BoolVar(&o.open, "no-auth", false, "measure kedrod without authentication; else each call carries a key (the yardstick knows none)")
+	flags.StringVar(&o.data, "data", "", "a data folder of kedrod's to measure with, as one with a long history (none: a new one each round)")
 	flags.StringVar(&o.serveArgs, "serve-args", "", "more arguments for kedrod serve, separated by spaces")
 	flags.StringVar(&o.yardstick, "yardstick", "", "folder of the stack to measure beside (none: kedrod alone)")
 	flags.StringVar(&o.yardstickVenv, "yardstick-venv", ".cache/venv-yardstick", "its Python environment")

@@ -21,7 +21,10 @@ const (
 
 // measure takes one round of figures of one stack, with a no-op in place of Kedro and then with Kedro itself.
 func measure(ctx context.Context, o options, s stack, n *noop, folder string, record recorder, say func(string, ...any)) error {
-	err := during(ctx, s, folder, n.path, func(up *service) error { return measureNoop(ctx, o, up, n, record, say) })
+	err := during(ctx, s, folder, n.path, func(up *service) error {
+		record("ready", milliseconds(time.Since(up.began)))
+		return measureNoop(ctx, o, up, n, record, say)
+	})
 	if err != nil || o.realJobs == 0 {
 		return err
 	}

@@ -32,6 +32,7 @@ func figures() []figure {
 		{"start_p50", "submission to the run's process up, idle, p50", "ms", true},
 		{"start_p99", "… p99", "ms", true},
 		{"real_through", "trivial Kedro jobs through, 2 slots", "/s", false},
+		{"ready", "start until it answers that it is healthy", "ms", true},
 		{"memory_fresh", "memory (PSS), idle, after the start", "MB", true},
 		{"memory_after", "memory (PSS), idle, after the load", "MB", true},
 	}

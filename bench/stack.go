@@ -26,7 +26,8 @@ type service struct {
 	address   string // host:port
 	health    string // path that answers 200 once it is ready
 	pipeline  string
-	key       string // sent with each call; "" where the stack asks for none
+	key       string    // sent with each call; "" where the stack asks for none
+	began     time.Time // when its first process was started
 	processes []*process
 }
 
@@ -53,6 +54,9 @@ func (s *service) launch(folder, name string, env []string, argv ...string) erro
 	command := exec.Command(argv[0], argv[1:]...) //nolint:noctx // see above
 	command.Dir, command.Env, command.Stdout, command.Stderr = folder, env, out, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if len(s.processes) == 0 {
+		s.began = time.Now()
+	}
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", name, err)
 	}
@@ -107,7 +111,7 @@ func (s *service) await(ctx context.Context, limit time.Duration) error {
 			return nil
 		}
 		last = err
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := pause(ctx, 5*time.Millisecond); err != nil {
 			return err
 		}
 	}
