@@ -24,7 +24,7 @@ RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
 REAL_TESTS = $$(find client cmd internal -name '*real_test.go' | xargs -r grep -hoE '^func Test[A-Za-z0-9_]+' | cut -c6- | paste -sd '|')
 
-.PHONY: help build demo test test-fast lint fuzz vulncheck docs docs-current bench history soak release clean env-kedro env-contract env-yardstick .cache/venv-kedro
+.PHONY: help build demo test test-fast lint fuzz schemathesis vulncheck docs docs-current bench history soak release clean env-kedro env-contract env-yardstick .cache/venv-kedro
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ lint: bin/golangci-lint ## golangci-lint, other systems' builds, and the checks 
 SECONDS_EACH ?= 60
 fuzz: ## fuzz every parser of outside input, SECONDS_EACH=60 each; NAME=FuzzX for one
 	@scripts/fuzz.sh $(SECONDS_EACH) $(NAME)
+
+EXAMPLES ?= 500
+schemathesis: env-kedro env-contract ## hold a live service against its document with EXAMPLES=500 of each call; make test does so with a few
+	KEDROD_SCHEMATHESIS_EXAMPLES=$(EXAMPLES) go test -count 1 -timeout 48h -v -run '^TestSchemathesis$$' ./test/contract
 
 vulncheck: bin/govulncheck ## hold the code against the database of known vulnerabilities; VULNDB=URL names another
 	@scripts/vulncheck.sh bin/govulncheck

@@ -118,6 +118,12 @@ func FuzzWindow(f *testing.F) {
 		} else {
 			requireRefusal(t, err, text)
 		}
+		last, err := readPosition(text, "Last-Event-ID")
+		if err != nil {
+			requireRefusal(t, err, text)
+		} else {
+			require.True(t, last.offset >= 0 && last.given == (text != "") && last.over == strings.HasSuffix(text, "-end"), text)
+		}
 		n, err := readSeq(text, "Last-Event-ID")
 		if err != nil {
 			requireRefusal(t, err, text)

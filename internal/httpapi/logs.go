@@ -13,6 +13,10 @@ import (
 )
 
 func (a *api) logs(c *call) error {
+	last, err := readPosition(c.lastEventID()) // judged also where nothing is followed
+	if err != nil {
+		return err
+	}
 	l, err := a.service.Log(c.ctx(), c.caller, c.id(), c.query.integer("attempt"))
 	if err != nil {
 		return err
@@ -21,7 +25,7 @@ func (a *api) logs(c *call) error {
 		c.w.Header().Set("Kedrod-Attempt", strconv.Itoa(l.Attempt))
 	}
 	if c.query.flag("follow") {
-		return a.followLog(c, l)
+		return a.followLog(c, l, last)
 	}
 	if c.query.text("format") == "jsonl" {
 		return asLines(c, l)

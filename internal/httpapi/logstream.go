@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/kedro"
 	"github.com/kedrod/kedrod/internal/service"
@@ -17,19 +18,34 @@ import (
 // again with it can be told that nothing follows.
 const endMark = "-end"
 
-func (a *api) followLog(c *call, l *service.Log) error {
-	id, field := c.lastEventID()
+// logPosition is where a client goes on with a log's stream.
+type logPosition struct {
+	given  bool
+	offset int64
+	over   bool // nothing follows
+}
+
+//kedrod:parser FuzzWindow
+func readPosition(id, field string) (logPosition, error) {
 	number, over := strings.CutSuffix(id, endMark)
-	from, err := readSeq(number, field)
-	if err != nil {
-		return err
+	if over && number == "" {
+		return logPosition{}, fault.InvalidField(field, notAnEvent)
 	}
-	if over {
+	offset, err := readSeq(number, field)
+	return logPosition{given: id != "", offset: offset, over: over}, err
+}
+
+func (a *api) followLog(c *call, l *service.Log, last logPosition) error {
+	if last.over {
 		c.w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	if from, err = tailOffset(c, l, id, from); err != nil {
-		return err
+	from := last.offset
+	var err error
+	if !last.given && c.query.text("tail") != "" {
+		if from, err = tailOffset(c, l); err != nil {
+			return err
+		}
 	}
 	s, ctx, done := a.stream(c)
 	defer done()
@@ -70,13 +86,10 @@ func seenRecords(l *service.Log, from int64) (*kedro.LogRecords, error) {
 }
 
 // tailOffset is where a stream begins that is to show the last lines first.
-func tailOffset(c *call, l *service.Log, id string, from int64) (int64, error) {
-	if id != "" || c.query.text("tail") == "" {
-		return from, nil
-	}
+func tailOffset(c *call, l *service.Log) (int64, error) {
 	f, err := l.Open()
 	if err != nil || f == nil {
-		return from, err
+		return 0, err
 	}
 	defer func() { _ = f.Close() }()
 	return f.Tail(c.query.integer("tail"))

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/internal/service"
 )
 
 // documents are the forms of the OpenAPI document.
@@ -154,10 +155,33 @@ func (s *schemas) parameters(op *operation) []*huma.Param {
 		list = append(list, q)
 	}
 	for _, h := range op.headers {
-		list = append(list, &huma.Param{Name: h.name, In: "header", Description: h.doc, Schema: &huma.Schema{Type: huma.TypeString}})
+		list = append(list, &huma.Param{Name: h.name, In: "header", Description: h.doc, Schema: headerSchema(op, h.name)})
 	}
 	return list
 }
+
+// headerSchema is what a request's header of that name holds.
+func headerSchema(op *operation, name string) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	switch name {
+	case "Idempotency-Key":
+		s.MinLength, s.MaxLength = new(1), new(service.MaxIdempotencyKey)
+	case "Last-Event-ID":
+		s.Pattern = seqPattern
+		if op.id == "get-job-logs" {
+			s.Pattern = offsetPattern
+		}
+	}
+	return s
+}
+
+// Patterns tell generators and testers more than the words beside them; the use cases
+// are the judges.
+const (
+	seqPattern    = "^([0-9]{1,18})?$" // of the ids that a stream of events gives, or none
+	offsetPattern = "^([0-9]{1,18}(-end)?)?$"
+	labelPattern  = "^[^:]+:"
+)
 
 func (p *param) schema() *huma.Schema {
 	low, high := float64(p.min), float64(p.max)
@@ -179,9 +203,16 @@ func (p *param) schema() *huma.Schema {
 		return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	case flag:
 		return &huma.Schema{Type: huma.TypeBoolean}
+	case seq:
+		return &huma.Schema{Type: huma.TypeString, Pattern: seqPattern}
+	case offset:
+		return &huma.Schema{Type: huma.TypeString, Pattern: offsetPattern}
 	case text:
-		s := &huma.Schema{Type: huma.TypeString}
-		if p.repeated {
+		s := &huma.Schema{Type: huma.TypeString, Pattern: p.pattern, MaxLength: new(maxText)}
+		switch {
+		case p.least > 0:
+			s.MinLength = new(p.least)
+		case p.repeated:
 			s.MinLength = new(1)
 		}
 		return s

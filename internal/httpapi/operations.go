@@ -54,13 +54,13 @@ func jobOperations() []operation {
 			method: http.MethodGet, path: "/api/v1/jobs", id: "list-jobs", tag: "jobs", summary: "List jobs, newest first", right: service.Read,
 			doc: "Filters may be repeated: a job must fit one value of each that is given.",
 			query: []param{
-				{name: "id", repeated: true, doc: "Beginning or end of an id, 6 or more characters."},
+				{name: "id", repeated: true, least: service.MinIDPart, doc: "Beginning or end of an id, 6 or more characters."},
 				{name: "status", kind: word, words: statuses, schemaName: statusSchema, repeated: true, doc: "Status."},
 				{name: "pipeline_name", repeated: true, doc: "Pipeline."},
 				{name: "user_id", repeated: true, doc: "The client's own free text."},
 				{name: "submitted_by", repeated: true, doc: "Who really called."},
 				{name: "project", repeated: true, doc: "Project."},
-				{name: "label", repeated: true, doc: "A label, as key:value."},
+				{name: "label", repeated: true, pattern: labelPattern, doc: "A label, as key:value."},
 				{name: "schedule_id", repeated: true, later: true},
 				{name: "created_since", kind: moment, doc: "Created at this time or later."},
 				{name: "created_until", kind: moment, doc: "Created before this time."},
@@ -95,7 +95,9 @@ func jobOperations() []operation {
 
 func runOperations() []operation {
 	last := header{"Last-Event-ID", "Goes on after the event of this id."}
-	lastQuery := param{name: "last_event_id", doc: "The same as the header Last-Event-ID, which goes before it."}
+	lastQuery := param{name: "last_event_id", kind: seq, doc: "The same as the header Last-Event-ID, which goes before it."}
+	lastOffset := lastQuery
+	lastOffset.kind = offset
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/v1/jobs/{id}/logs", id: "get-job-logs", tag: "runs", summary: "Read or follow a job's log", right: service.Read,
@@ -106,7 +108,7 @@ func runOperations() []operation {
 				{name: "tail", kind: integer, min: 0, max: math.MaxInt32, doc: "Only so many last lines."},
 				{name: "format", kind: word, words: []string{"text", "jsonl"}, doc: "`text`, or `jsonl`: an object a line, or an event, with `time`, `level`, `node` and `text`."},
 				{name: "follow", kind: flag, doc: "Stream what is written until the attempt ends."},
-				lastQuery,
+				lastOffset,
 			},
 			headers: []header{{"Range", "Bytes of the log, as in RFC 9110; not with tail or follow."}, {"If-Range", "The ETag of what the client has."}, last},
 			answers: []answer{

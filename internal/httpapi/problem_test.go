@@ -71,6 +71,10 @@ func TestProblems(t *testing.T) {
 		{"GET", "/api/v1/jobs/" + id + "/logs?attempt=2", "", 404, fault.NotFound, ""},
 		{"GET", "/api/v1/jobs/" + id + "/logs?follow=1&last_event_id=" + secret, "", 422, fault.Invalid, "query.last_event_id"},
 		{"GET", "/api/v1/jobs/nothing-here/events", "", 404, fault.NotFound, ""},
+		{"GET", "/api/v1/jobs/" + id + "/logs?last_event_id=null", "", 422, fault.Invalid, "query.last_event_id"}, // also where nothing is followed
+		{"GET", "/api/v1/jobs/" + id + "/logs?last_event_id=-end", "", 422, fault.Invalid, "query.last_event_id"},
+		{"GET", "/api/v1/events?last_event_id=%2B3", "", 422, fault.Invalid, "query.last_event_id"},
+		{"GET", "/api/v1/events?last_event_id=1234567890123456789", "", 422, fault.Invalid, "query.last_event_id"},
 		{"GET", "/api/v1/jobs/" + id + "/events?last_event_id=-3", "", 422, fault.Invalid, "query.last_event_id"},
 		{"GET", "/api/v1/events?last_event_id=" + secret, "", 422, fault.Invalid, "query.last_event_id"},
 		{"GET", "/api/v1/jobs/nothing-here/attempts", "", 404, fault.NotFound, ""},

@@ -23,6 +23,8 @@ const (
 	seconds      // a decimal number within min and max
 	moment       // RFC 3339
 	flag         // true or false
+	seq          // id of an event, or none
+	offset       // id of an event of a log, or none
 )
 
 // param is a query parameter of an operation.
@@ -33,9 +35,12 @@ type param struct {
 	words []string
 	// schemaName names the document's schema of the words; "": they stand in place.
 	schemaName string
-	min, max   int
-	repeated   bool // any of several values
-	later      bool // known, and brought by a later version
+	// least characters and pattern are for the document; the use case knows better.
+	least    int
+	pattern  string
+	min, max int
+	repeated bool // any of several values
+	later    bool // known, and brought by a later version
 }
 
 // query holds values that have passed readQuery.
@@ -131,6 +136,14 @@ func (p *param) refuse(v string) string {
 	case flag:
 		if _, err := strconv.ParseBool(v); err != nil {
 			return "must be true or false"
+		}
+	case seq:
+		if _, err := readSeq(v, p.name); err != nil {
+			return notAnEvent
+		}
+	case offset:
+		if _, err := readPosition(v, p.name); err != nil {
+			return notAnEvent
 		}
 	case text:
 		if v == "" && p.repeated { // as from a variable that was not set: it must not select everything

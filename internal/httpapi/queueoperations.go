@@ -76,7 +76,7 @@ func queueOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/v1/stats", id: "get-stats", tag: "jobs", summary: "Count jobs by status, pipeline and reason", right: service.Read,
 			doc:     "Those that were created within the window. It counts the newest 100,000 at most, and says so.",
-			query:   []param{{name: "window", doc: "How far back: 90m, 24h, 7d, at most 366d; 24h unless given."}},
+			query:   []param{{name: "window", pattern: "^([1-9][0-9]{0,7}[smhdw])?$", doc: "How far back: 90m, 24h, 7d, at most 366d; 24h unless given."}},
 			answers: []answer{{status: http.StatusOK, doc: "The counts.", body: client.Stats{}}},
 			serve:   (*api).stats,
 		},

@@ -112,10 +112,10 @@ func (s *schemas) mendSubmission() {
 		s.mendFields(name)
 	}
 	sub := s.registry.Map()["Submission"]
-	sub.Properties["pipeline_name"].Nullable, sub.Properties["pipeline_name"].MinLength = false, new(1)
+	sub.Properties["pipeline_name"].Nullable = false
 	sub.Required = []string{"pipeline_name"}
 	batch := s.registry.Map()["Batch"].Properties["items"]
-	batch.MinItems, batch.MaxItems = new(1), new(service.MaxBatch)
+	batch.Nullable, batch.MinItems, batch.MaxItems = false, new(1), new(service.MaxBatch)
 	s.mendPatch()
 	s.mendSelections()
 	for _, field := range []string{"nodes", "missing_inputs", "unknown_parameters"} {
@@ -141,6 +141,9 @@ func (s *schemas) mendFields(of string) {
 	}
 	s.objects(of, "parameters")
 	sub.Properties["env"].MinLength = new(1)
+	sub.Properties["pipeline_name"].MinLength, sub.Properties["pipeline_name"].MaxLength = new(1), new(service.MaxName)
+	sub.Properties["user_id"].MaxLength = new(service.MaxName)
+	sub.Properties["callback_url"].Pattern = "^https?://"
 	between := func(field string, low, high float64) {
 		sub.Properties[field].Minimum, sub.Properties[field].Maximum = &low, &high
 	}
@@ -174,11 +177,13 @@ func (s *schemas) mendSelections() {
 			p["from"].Nullable, p["from"].Enum = true, []any{"start"}
 		}
 	}
-	for _, p := range s.registry.Map()["JobFilter"].Properties {
+	filter := s.registry.Map()["JobFilter"].Properties
+	for _, p := range filter {
 		if p.Nullable = true; p.Type == huma.TypeArray {
-			p.MinItems, p.MaxItems, p.Items.MinLength = new(1), new(maxValues), new(1)
+			p.MinItems, p.MaxItems, p.Items.MinLength, p.Items.MaxLength = new(1), new(maxValues), new(1), new(maxText)
 		}
 	}
+	filter["id"].Items.MinLength, filter["label"].Items.Pattern, filter["q"].MinLength = new(service.MinIDPart), labelPattern, new(1)
 }
 
 // isRequest tells bodies that clients send: unknown fields are refused in them, and

@@ -116,11 +116,16 @@ func readSeq(id, field string) (int64, error) {
 		return 0, nil
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || n < 0 {
-		return 0, fault.InvalidField(field, "is not the id of an event of this stream: leave it out to begin anew")
+	if err != nil || len(id) > maxSeqDigits || id[0] < '0' { // + and - are signs to ParseInt
+		return 0, fault.InvalidField(field, notAnEvent)
 	}
 	return n, nil
 }
+
+// maxSeqDigits of an id keep it within 64 bits.
+const maxSeqDigits = 18
+
+const notAnEvent = "is not the id of an event of this stream: leave it out to begin anew"
 
 // ended reports whether an error is only that a stream's context is over.
 func ended(ctx context.Context, err error) bool {

@@ -133,6 +133,7 @@ func TestJobEvents(t *testing.T) {
 	require.Equal(t, 3, strings.Count(again.body, "\nid: "), again.body)
 	require.Equal(t, 4, strings.Count(r.get(path).body, "\nid: "))
 	require.Equal(t, http.StatusUnprocessableEntity, r.get(path, "Last-Event-ID", "x").status)
+	require.Equal(t, http.StatusUnprocessableEntity, r.get(path+"?last_event_id=x", "Last-Event-ID", first.id).status, "what does not count is judged too")
 	require.Empty(t, r.call(http.MethodHead, path, "").body)
 }
 

@@ -104,17 +104,22 @@ func (s *server) stop(t *testing.T) {
 	}
 }
 
-// key makes one with the command line, and waits until the server asks for keys.
+// key is createKey's key itself.
 func (s *server) key(t *testing.T, role string) string {
+	t.Helper()
+	return s.createKey(t, role).Secret
+}
+
+// createKey makes one with the command line, and waits until the server asks for keys.
+func (s *server) createKey(t *testing.T, role string) client.CreatedKey {
 	t.Helper()
 	out := command{name: binary, args: []string{"keys", "create", "--data-dir", s.data, "--name", role, "--role", role, "-o", "json"}, dir: t.TempDir()}.must(t)
 	var k client.CreatedKey
 	require.NoError(t, json.Unmarshal([]byte(out), &k), out)
 	require.Eventually(t, func() bool {
 		return s.status(t, k.Secret) == http.StatusOK && s.status(t, "") == http.StatusUnauthorized
-	},
-		patience, 20*time.Millisecond)
-	return k.Secret
+	}, patience, 20*time.Millisecond)
+	return k
 }
 
 // status of a list of jobs under the key.
