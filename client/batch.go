@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,15 +19,19 @@ type Submitted struct {
 }
 
 // SubmitAll asks for several runs, all or none, and gives the jobs in the same order.
-// When the connection breaks before the answer it is not known whether they were
-// accepted.
+// It carries an Idempotency-Key of its own, so that it can be sent again when the
+// connection breaks before the answer.
 func (c *Client) SubmitAll(ctx context.Context, items []Submission) ([]Job, error) {
 	body, err := json.Marshal(Batch{items})
 	if err != nil {
 		return nil, fmt.Errorf("the batch is no JSON: %w", err)
 	}
+	k := call{method: http.MethodPost, path: api("jobs", "batch"), body: body, header: http.Header{"Idempotency-Key": {rand.Text()}}}
 	var answer Submitted
-	err = c.get(ctx, call{method: http.MethodPost, path: api("jobs", "batch"), body: body}, &answer)
+	err = c.get(ctx, k, &answer)
+	if unreachable(err) && isCut(err) {
+		err = c.get(ctx, k, &answer)
+	}
 	return answer.Items, err
 }
 

@@ -27,13 +27,13 @@ func (s *spared) Submit(ctx context.Context, j job.Job, idem *store.Idempotency)
 }
 
 // SubmitAll refuses as Submit does.
-func (s *spared) SubmitAll(ctx context.Context, jobs []job.Job) error {
+func (s *spared) SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Idempotency) ([]job.Job, error) {
 	if s.disk.Full() {
-		return errFull()
+		return nil, errFull()
 	}
-	err := s.counted.SubmitAll(ctx, jobs)
+	first, err := s.counted.SubmitAll(ctx, jobs, idem)
 	s.failed(err)
-	return err
+	return first, err
 }
 
 func errFull() error {

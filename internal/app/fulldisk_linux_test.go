@@ -105,7 +105,7 @@ func TestAFullDisk(t *testing.T) {
 	err = submit("refused")
 	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
 	many := newJobs("batch", 3)
-	err = s.SubmitAll(t.Context(), many)
+	_, err = s.SubmitAll(t.Context(), many, nil)
 	require.True(t, fault.Is(err, fault.Unavailable), "what the ballast held is for ends: %v", err)
 	none, err := s.Claim(t.Context(), store.Claim{Worker: "w", Limit: 1, Projects: []string{"p"}})
 	require.NoError(t, err)
@@ -118,6 +118,7 @@ func TestAFullDisk(t *testing.T) {
 	require.NoError(t, submit("after"))
 	claimed, err = s.Claim(t.Context(), store.Claim{Worker: "w", Limit: 100, Projects: []string{"p"}})
 	require.NoError(t, err)
-	require.NoError(t, s.SubmitAll(t.Context(), many))
+	_, err = s.SubmitAll(t.Context(), many, nil)
+	require.NoError(t, err)
 	require.Len(t, claimed, 2+len(accepted), "what was accepted is there, what was refused is not")
 }

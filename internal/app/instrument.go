@@ -35,16 +35,16 @@ func (c *counted) Submit(ctx context.Context, j job.Job, idem *store.Idempotency
 }
 
 // SubmitAll counts what was accepted.
-func (c *counted) SubmitAll(ctx context.Context, jobs []job.Job) error {
+func (c *counted) SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Idempotency) ([]job.Job, error) {
 	begun := time.Now()
-	err := c.Store.SubmitAll(ctx, jobs)
+	first, err := c.Store.SubmitAll(ctx, jobs, idem)
 	c.wrote("submit", begun, err)
-	if err == nil {
+	if err == nil && first == nil {
 		for range jobs {
 			c.m.Submitted()
 		}
 	}
-	return err
+	return first, err
 }
 
 // Claim counts how long jobs waited.

@@ -10,9 +10,6 @@ import (
 )
 
 func (a *api) submitAll(c *call) error {
-	if err := noIdempotencyKey(c); err != nil {
-		return err
-	}
 	body, err := a.body(c)
 	if err != nil {
 		return err
@@ -21,21 +18,31 @@ func (a *api) submitAll(c *call) error {
 	if err != nil {
 		return err
 	}
-	subs, err := readBatch(members, a.o.IgnoreUnknownFields)
+	var batch service.Batch
+	if batch.Items, err = readBatch(members, a.o.IgnoreUnknownFields); err != nil {
+		return err
+	}
+	if batch.IdempotencyKey, err = idempotencyKey(c); err != nil {
+		return err
+	}
+	if batch.IdempotencyKey != "" {
+		batch.RequestHash = hashRequest(members)
+	}
+	views, existed, err := a.service.SubmitAll(c.ctx(), c.caller, batch)
 	if err != nil {
 		return err
 	}
-	views, err := a.service.SubmitAll(c.ctx(), c.caller, subs)
-	if err != nil {
-		return err
+	status := http.StatusCreated
+	if existed {
+		status = http.StatusOK
 	}
 	at := base(c.r)
-	return c.answer(http.StatusCreated, client.Submitted{
+	return c.answer(status, client.Submitted{
 		Items: each(views, func(v *service.JobView) client.Job { return wireJob(v, at, true, true) }),
 	})
 }
 
-// noIdempotencyKey refuses what a call on many jobs would ignore.
+// noIdempotencyKey refuses what a bulk call would ignore.
 func noIdempotencyKey(c *call) error {
 	if len(c.r.Header.Values("Idempotency-Key")) == 0 {
 		return nil

@@ -50,8 +50,27 @@ func TestBatchIsRefusedWhole(t *testing.T) {
 		require.Equal(t, want[1], problem["errors"].([]any)[0].(map[string]any)["field"], a.body)
 		require.True(t, strings.HasPrefix(problem["detail"].(string), want[1]), a.body)
 	}
-	require.Equal(t, http.StatusUnprocessableEntity, r.call("POST", "/api/v1/jobs/batch", `{"items": [{"pipeline_name": "train"}]}`, "Idempotency-Key", "k").status)
+	for _, key := range []string{"", strings.Repeat("k", 256)} {
+		a := r.call("POST", "/api/v1/jobs/batch", `{"items": [{"pipeline_name": "train"}]}`, "Idempotency-Key", key)
+		require.Equal(t, http.StatusUnprocessableEntity, a.status)
+		require.Equal(t, "Idempotency-Key", a.object(t)["errors"].([]any)[0].(map[string]any)["field"])
+	}
 	require.Empty(t, r.get("/api/v1/jobs").object(t)["items"], "nothing was accepted")
+}
+
+func TestARepeatedBatchGivesTheFirstJobs(t *testing.T) {
+	r := newRig(t)
+	const body = `{"items": [{"pipeline_name": "train", "user_id": null}, {"pipeline_name": "__default__", "priority": 2}]}`
+	first := r.call("POST", "/api/v1/jobs/batch", body, "Idempotency-Key", "mine")
+	require.Equal(t, http.StatusCreated, first.status, first.body)
+	again := r.call("POST", "/api/v1/jobs/batch", `{ "items": [{"pipeline_name":"train", "user_id": null}, {"priority":2,"pipeline_name":"__default__"}] }`, "Idempotency-Key", "mine")
+	require.Equal(t, http.StatusOK, again.status, again.body)
+	require.JSONEq(t, first.body, again.body)
+
+	require.Equal(t, http.StatusConflict, r.call("POST", "/api/v1/jobs/batch", `{"items": [{"pipeline_name": "train"}]}`, "Idempotency-Key", "mine").status)
+	require.Len(t, r.get("/api/v1/jobs").object(t)["items"], 2)
+	require.Equal(t, http.StatusCreated, r.call("POST", "/api/v1/jobs/batch", body, "Idempotency-Key", "other").status)
+	require.Equal(t, http.StatusCreated, r.call("POST", "/api/v1/jobs", `{"pipeline_name": "train"}`, "Idempotency-Key", "mine").status, "one job's keys are others")
 }
 
 func TestDelete(t *testing.T) {

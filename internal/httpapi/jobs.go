@@ -32,14 +32,27 @@ func (a *api) submit(c *call) error {
 	return a.accept(c, sub, members)
 }
 
+// idempotencyKey is the call's; "" for none.
+func idempotencyKey(c *call) (string, error) {
+	keys := c.r.Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return "", nil
+	}
+	if len(keys) > 1 || keys[0] == "" {
+		return "", fault.InvalidField("Idempotency-Key", "give one that is not empty, or none")
+	}
+	return keys[0], nil
+}
+
 // accept submits and answers with the job. request is what an Idempotency-Key stands
 // for.
 func (a *api) accept(c *call, sub service.Submission, request []member) error {
-	if keys := c.r.Header.Values("Idempotency-Key"); len(keys) > 0 {
-		if len(keys) > 1 || keys[0] == "" {
-			return fault.InvalidField("Idempotency-Key", "give one that is not empty, or none")
-		}
-		sub.IdempotencyKey, sub.RequestHash = keys[0], hashRequest(request)
+	var err error
+	if sub.IdempotencyKey, err = idempotencyKey(c); err != nil {
+		return err
+	}
+	if sub.IdempotencyKey != "" {
+		sub.RequestHash = hashRequest(request)
 	}
 	v, existed, err := a.service.Submit(c.ctx(), c.caller, sub)
 	if err != nil {

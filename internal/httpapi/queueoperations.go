@@ -14,10 +14,14 @@ func queueOperations() []operation {
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/v1/jobs/batch", id: "submit-jobs", tag: "jobs", summary: "Submit several jobs, all or none", right: service.Run,
-			doc:      fmt.Sprintf("Up to %d. A refusal names the first item that is refused, as `items[3].priority`, and nothing is accepted.", service.MaxBatch),
-			body:     client.Batch{},
-			answers:  []answer{{status: http.StatusCreated, doc: "The jobs, in the order of the items.", body: client.Submitted{}}},
-			refusals: []int{http.StatusRequestEntityTooLarge},
+			doc:     fmt.Sprintf("Up to %d. A refusal names the first item that is refused, as `items[3].priority`, and nothing is accepted.", service.MaxBatch),
+			headers: []header{{"Idempotency-Key", "Makes a repetition give the first jobs; at most 255 bytes, kept as long as they are."}},
+			body:    client.Batch{},
+			answers: []answer{
+				{status: http.StatusCreated, doc: "The jobs, in the order of the items.", body: client.Submitted{}},
+				{status: http.StatusOK, doc: "The first jobs of this Idempotency-Key, in their order, as far as they are still kept.", body: client.Submitted{}},
+			},
+			refusals: []int{http.StatusConflict, http.StatusRequestEntityTooLarge},
 			serve:    (*api).submitAll,
 		},
 		{

@@ -67,7 +67,7 @@ func (s *Service) RetryAll(ctx context.Context, c Caller, sel Selection) ([]stri
 		}
 		batch, made = append(batch, j), append(made, j.ID)
 		if size += len(j.Parameters); len(batch) == bulkAtOnce || size >= bulkInBytes || i == len(ids)-1 {
-			if err := s.o.Store.SubmitAll(ctx, batch); err != nil {
+			if _, err := s.o.Store.SubmitAll(ctx, batch, nil); err != nil {
 				return nil, err
 			}
 			batch, size = batch[:0], 0

@@ -78,6 +78,19 @@ func hidden(id string) error {
 	return err
 }
 
+const longIdemKey = "at most 255 bytes"
+
+// idempotency is what the store knows a repetition by; nil without a key.
+func (c Caller) idempotency(key, hash string) (*store.Idempotency, error) {
+	switch {
+	case key == "":
+		return nil, nil
+	case len(key) > maxIdemKey:
+		return nil, fault.InvalidField("Idempotency-Key", longIdemKey)
+	}
+	return &store.Idempotency{Key: c.idempotencyScope() + "\x00" + key, Hash: hash}, nil
+}
+
 // idempotencyScope makes Idempotency-Keys of different callers different, also those
 // of two keys that had one name after each other.
 func (c Caller) idempotencyScope() string {

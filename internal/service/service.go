@@ -19,7 +19,8 @@ import (
 // Store is what the service needs of the store.
 type Store interface {
 	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
-	SubmitAll(ctx context.Context, jobs []job.Job) error
+	SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Idempotency) (first []job.Job, err error)
+	RepeatedAll(ctx context.Context, idem store.Idempotency) ([]job.Job, error)
 	Stats(ctx context.Context, since time.Time, projects []string, most int) (store.Stats, error)
 	Amend(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error)
 	UpdateAll(ctx context.Context, ids []string, fn func(*job.Job) error) error

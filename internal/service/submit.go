@@ -57,8 +57,10 @@ func (s *Service) Submit(ctx context.Context, c Caller, sub Submission) (v JobVi
 		return v, false, err
 	}
 	var idem *store.Idempotency
-	if sub.IdempotencyKey != "" && len(sub.IdempotencyKey) <= maxIdemKey {
-		idem = &store.Idempotency{Key: c.idempotencyScope() + "\x00" + sub.IdempotencyKey, Hash: sub.RequestHash}
+	if len(sub.IdempotencyKey) <= maxIdemKey { // a longer one is refused with the rest
+		idem, _ = c.idempotency(sub.IdempotencyKey, sub.RequestHash)
+	}
+	if idem != nil {
 		// Before it is judged: what was fine then need not be now, and is the same job.
 		if first, err := s.o.Store.Repeated(ctx, *idem); err != nil || first != nil {
 			if err != nil {
@@ -93,7 +95,7 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 		f.add("parameters", "larger than 4 MiB: put large data into a dataset and pass its name")
 	}
 	if n := len(sub.IdempotencyKey); n > maxIdemKey {
-		f.add("Idempotency-Key", "at most 255 bytes")
+		f.add("Idempotency-Key", longIdemKey)
 	}
 	labelsOf("labels", sub.Labels, &f)
 	s.callbackOf(sub, &f)
@@ -216,7 +218,12 @@ func (s *Service) checkRun(p *Project, j *job.Job) error {
 	}
 	registry, _ := p.Catalog.Snapshot()
 	if pipeline, ok := registry.Pipeline(j.Pipeline); ok && p.Catalog.Current() && !p.Dynamic {
-		return checkNames(&pipeline, j)
+		if err := checkNames(&pipeline, j); err != nil {
+			return err
+		}
+		if len(pipeline.Nodes) > 0 && len(pipeline.Select(j.Options)) == 0 {
+			return fault.InvalidField("pipeline_name", "no node is left of the pipeline once tags, node_names, from_nodes and to_nodes are all applied")
+		}
 	}
 	return nil
 }

@@ -41,8 +41,6 @@ func (s *Service) Validate(ctx context.Context, c Caller, sub Submission) (Verdi
 	if !ok {
 		return v, nil
 	}
-	if v.Nodes = pipeline.Select(j.Options); len(v.Nodes) == 0 && len(pipeline.Nodes) > 0 {
-		v.Refusal = fault.InvalidField("pipeline_name", "no node is left of the pipeline once tags, node_names, from_nodes and to_nodes are all applied")
-	}
+	v.Nodes = pipeline.Select(j.Options)
 	return v, nil
 }

@@ -117,10 +117,14 @@ func sameRequest(row *sql.Row, idem store.Idempotency) (string, error) {
 	case err != nil:
 		return "", readFault("idempotency key", err)
 	case hash != idem.Hash:
-		return "", fault.New(fault.Conflict, "this Idempotency-Key was used for another request: use a new key for each new job",
-			fault.Field{Field: "Idempotency-Key", Message: "was used for another request"})
+		return "", errOtherRequest()
 	}
 	return id, nil
+}
+
+func errOtherRequest() error {
+	return fault.New(fault.Conflict, "this Idempotency-Key was used for another request: use a new key for each new request",
+		fault.Field{Field: "Idempotency-Key", Message: "was used for another request"})
 }
 
 // Update applies a transition to a job and writes the result; what fn returns as an

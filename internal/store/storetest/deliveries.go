@@ -99,7 +99,7 @@ func (s *suite) everyEnd() {
 	s.cancelNow(pending.ID)
 	ended["cancelled while pending"] = s.get(pending.ID)
 	both := []job.Job{s.make(called), s.make(called)}
-	require.NoError(s.t, s.SubmitAll(s.ctx(), both))
+	require.NoError(s.t, failure(s.SubmitAll(s.ctx(), both, nil)))
 	require.NoError(s.t, s.UpdateAll(s.ctx(), []string{both[0].ID, both[1].ID}, func(j *job.Job) error { j.RequestCancel(s.clock.Now()); return nil }))
 	ended["in bulk, one"], ended["in bulk, two"] = s.get(both[0].ID), s.get(both[1].ID)
 	for name, project := range map[string]string{"expired, found by a claim": "proj", "expired, found by the sweep": "elsewhere"} {

@@ -19,7 +19,8 @@ import (
 // Store is all that a store does.
 type Store interface {
 	Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (stored job.Job, existed bool, err error)
-	SubmitAll(ctx context.Context, jobs []job.Job) error
+	SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Idempotency) (first []job.Job, err error)
+	RepeatedAll(ctx context.Context, idem store.Idempotency) ([]job.Job, error)
 	Stats(ctx context.Context, since time.Time, projects []string, most int) (store.Stats, error)
 	Amend(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error)
 	UpdateAll(ctx context.Context, ids []string, fn func(*job.Job) error) error
@@ -152,6 +153,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"workers are listed with their jobs":                    (*suite).workers,
 		"one caller's error is never another's":                 (*suite).neighbours,
 		"a batch is there whole or not at all":                  (*suite).batch,
+		"a batch with a known key gives the first jobs":         (*suite).repeatedBatch,
 		"a changed priority or time moves a pending job":        (*suite).amend,
 		"changed labels are found, those before are not":        (*suite).amendLabels,
 		"several jobs change together or not at all":            (*suite).updateAll,
