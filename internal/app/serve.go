@@ -119,7 +119,8 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	svc := service.New(service.Options{
 		Store: sparing, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
 		Worker: !cfg.NoWorker, WorkerLabels: cfg.WorkerLabels, Watcher: watcher, Now: time.Now, Log: log,
-		CheckCallback: targets.Check, RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
+		MinFree: uint64(cfg.Disk.MinFree), CheckCallback: targets.Check, //nolint:gosec // never negative
+		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
 	if err := svc.LoadKeys(ctx); err != nil {
 		return err
@@ -132,6 +133,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 		Store: db, Runs: runs, Now: time.Now, Elapsed: clock.SinceBoot, LastUse: used, Log: log,
 		Keep: retention.Keep{
 			Jobs: cfg.Retention.Jobs, JobsCount: cfg.Retention.JobsCount, Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal,
+			Audit: cfg.Retention.Audit,
 		},
 	})
 	s := &server{disk: space, metrics: figures, keeper: keeper, notifier: notifier, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}

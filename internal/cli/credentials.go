@@ -133,6 +133,9 @@ func (a *app) readCredentials() (credentials, error) {
 	if path == "" {
 		return c, nil
 	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for a writer
+		return c, usagef("%s is no file: move it away, and log in again", path)
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil

@@ -94,6 +94,7 @@ type Retention struct {
 	Logs      time.Duration // logs and run folders, after the end
 	LogsTotal int64         // bytes of all logs and run folders
 	LogSize   int64         // bytes of one run's log
+	Audit     time.Duration // of what was done
 }
 
 // Log is how kedrod writes its own log, on standard error or in a file.

@@ -154,6 +154,7 @@ func (l *loader) config() (Config, error) {
 	c.Retention.JobsCount, _ = strconv.Atoi(l.text("retention.jobs_count"))
 	c.Retention.Logs, _ = ParseDuration(l.text("retention.logs"))
 	c.Retention.LogsTotal, _ = ParseSize(l.text("retention.logs_total"))
+	c.Retention.Audit, _ = ParseDuration(l.text("retention.audit"))
 	c.Retention.LogSize, _ = ParseSize(l.text("retention.log_size"))
 	c.Disk.MinFree, _ = ParseSize(l.text("disk.min_free"))
 	c.Disk.Ballast, _ = ParseSize(l.text("disk.ballast"))

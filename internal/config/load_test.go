@@ -106,7 +106,7 @@ unknown_fields: ignore
 insecure_no_auth: true
 rate_limit: {per_second: 2.5, burst: 7}
 no_worker: yes
-retention: {jobs: 90d, jobs_count: 1000, logs: 30d, logs_total: 20GB, log_size: 60MB}
+retention: {jobs: 90d, jobs_count: 1000, logs: 30d, logs_total: 20GB, log_size: 60MB, audit: 400d}
 disk: {min_free: 1GB, ballast: 64MB}
 metrics_public: true
 log: {file: logs/k.log, max_size: 20MB, max_age: 30d, max_files: 5, level: debug, format: json}
@@ -138,7 +138,7 @@ projects:
 	c.values = nil
 	require.Equal(t, Config{File: filepath.Join(w.cwd, "kedrod.yaml"), Listen: "[::1]:9000", DataDir: filepath.Join(w.cwd, "data"), Concurrency: 3,
 		StopGrace: StopGrace{time.Minute, 500 * time.Millisecond}, DrainTimeout: 90 * time.Minute, UnknownFields: Ignore, InsecureNoAuth: true,
-		RateLimit: RateLimit{2.5, 7}, NoWorker: true, WorkerLabels: map[string]string{"gpu": "a100", "site": ""}, Retention: Retention{90 * 24 * time.Hour, 1000, 30 * 24 * time.Hour, 20e9, 60e6}, Disk: Disk{1e9, 64e6}, MetricsPublic: true, Log: Log{filepath.Join(w.cwd, "logs", "k.log"), 20e6, 30 * 24 * time.Hour, 5, slog.LevelDebug, "json"}, Projects: []Project{
+		RateLimit: RateLimit{2.5, 7}, NoWorker: true, WorkerLabels: map[string]string{"gpu": "a100", "site": ""}, Retention: Retention{90 * 24 * time.Hour, 1000, 30 * 24 * time.Hour, 20e9, 60e6, 400 * 24 * time.Hour}, Disk: Disk{1e9, 64e6}, MetricsPublic: true, Log: Log{filepath.Join(w.cwd, "logs", "k.log"), 20e6, 30 * 24 * time.Hour, 5, slog.LevelDebug, "json"}, Projects: []Project{
 			{Name: "sales", Path: filepath.Join(w.cwd, "sales"), Python: filepath.Join(w.cwd, ".venv/bin/python"), RunEnv: Strict,
 				PassEnv: []string{"AWS_PROFILE", "B"}, Env: map[string]string{"KEDRO_ENV": "prod", "DEBUG": "1", "TOKEN": "s3cret"},
 				Timeout: 48 * time.Hour, DynamicRegistry: true, Concurrency: 2,

@@ -51,6 +51,7 @@ func settings() []setting {
 		{key: "retention.jobs_count", flag: "retention-jobs-count", usage: "how many jobs are kept, the newest (0: all)", fallback: "0", check: isNumber},
 		{key: "retention.logs", flag: "retention-logs", usage: "how long logs and run folders are kept after a job's end, such as 30d (0: as long as the job)", fallback: "0", check: isDuration},
 		{key: "retention.logs_total", flag: "retention-logs-total", usage: "how much all logs and run folders may take, such as 20GB (0B: no bound)", fallback: "0B", check: isSize},
+		{key: "retention.audit", flag: "retention-audit", usage: "how long the audit knows who did what, such as 400d (0: for ever)", fallback: "0", check: isDuration},
 		{key: "retention.log_size", flag: "retention-log-size", usage: "how much of one run's log is kept (0B: all of it)", fallback: "50MB", check: isLogSize},
 		{key: "disk.min_free", flag: "disk-min-free", usage: "below how much free space no run is begun", fallback: "256MB", check: isSize},
 		{key: "disk.ballast", flag: "disk-ballast", usage: "size of the file that is given up when the disk is full (0B: none)", fallback: "32MB", check: isSize},

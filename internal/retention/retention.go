@@ -24,6 +24,7 @@ type Store interface {
 	CountJobs(ctx context.Context) (int, error)
 	DeleteWorkers(ctx context.Context, endedBefore time.Time) error
 	DeleteDeliveries(ctx context.Context, endedBefore time.Time, limit int) (int, error)
+	DeleteAudit(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Keep is how much is kept; 0 means all of it.
@@ -32,6 +33,7 @@ type Keep struct {
 	JobsCount int           // of more jobs the oldest that ended go
 	Logs      time.Duration // how long after its end a job's run folders are kept
 	RunsSize  int64         // of more bytes in run folders those of the oldest ended jobs go
+	Audit     time.Duration // how long is known who did what; refusals are bounded by the store
 }
 
 // Options of New. Everything must be set but Pause and LastUse.
@@ -53,7 +55,8 @@ type Keeper struct {
 }
 
 const (
-	batch       = 25 // jobs a transaction: about 5 ms in which submissions wait
+	batch       = 25              // jobs a transaction: about 5 ms in which submissions wait
+	first       = 5 * time.Second // after the start, which has other things to do
 	interval    = 10 * time.Minute
 	workersKept = 7 * 24 * time.Hour
 	// deliveriesKept is how long a delivery is kept after its own end, if its job is.
@@ -72,7 +75,7 @@ func New(o Options) *Keeper {
 
 // Run sweeps now and then until ctx ends.
 func (k *Keeper) Run(ctx context.Context) error {
-	timer := time.NewTimer(time.Minute) // the start has other things to do
+	timer := time.NewTimer(first)
 	defer timer.Stop()
 	for {
 		select {
@@ -92,14 +95,26 @@ func (k *Keeper) Sweep(ctx context.Context) error {
 	if !k.clockTrusted() {
 		return errors.Join(k.byCount(ctx), k.bySize(ctx))
 	}
-	return errors.Join(k.byAge(ctx), k.byCount(ctx), k.byRuns(ctx), k.bySize(ctx), k.deliveries(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
+	return errors.Join(k.byAge(ctx), k.byCount(ctx), k.byRuns(ctx), k.bySize(ctx), k.deliveries(ctx), k.audit(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
 }
 
 // deliveries deletes those that ended some time ago.
 func (k *Keeper) deliveries(ctx context.Context) error {
+	return k.inBatches(ctx, deliveriesKept, batch, k.o.Store.DeleteDeliveries)
+}
+
+func (k *Keeper) audit(ctx context.Context) error {
+	if k.o.Keep.Audit == 0 {
+		return nil
+	}
+	return k.inBatches(ctx, k.o.Keep.Audit, 20*batch, k.o.Store.DeleteAudit) // small rows, and many
+}
+
+// inBatches deletes what is older than kept, so many at a time, until nothing is left of it.
+func (k *Keeper) inBatches(ctx context.Context, kept time.Duration, many int, del func(context.Context, time.Time, int) (int, error)) error {
 	for {
-		n, err := k.o.Store.DeleteDeliveries(ctx, k.o.Now().Add(-deliveriesKept), batch)
-		if err != nil || n < batch {
+		n, err := del(ctx, k.o.Now().Add(-kept), many)
+		if err != nil || n < many {
 			return err
 		}
 		if err := k.pause(ctx); err != nil {

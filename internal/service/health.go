@@ -35,7 +35,8 @@ type Health struct {
 
 const (
 	checkTime = 3 * time.Second
-	lowDisk   = 256 << 20
+	// lowDisk is when someone should look although no run needs so much to begin.
+	lowDisk = 256 << 20
 )
 
 // Health looks at every part. It needs no right: it tells no secret.
@@ -104,8 +105,10 @@ func (s *Service) checkDisk() HealthCheck {
 	switch {
 	case err != nil:
 		return HealthCheck{Degraded, "The data folder's disk can't be read."}
-	case free < lowDisk:
-		return HealthCheck{Degraded, fmt.Sprintf("Only %d MB are free on the data folder's disk: free some.", free>>20)}
+	case free < s.o.MinFree:
+		return HealthCheck{Degraded, fmt.Sprintf("Only %d MB are free on the data folder's disk, and no run begins below %d MB (disk.min_free): free some.", free>>20, s.o.MinFree>>20)}
+	case free < max(2*s.o.MinFree, lowDisk): // before runs wait
+		return HealthCheck{Degraded, fmt.Sprintf("Only %d MB are free on the data folder's disk: free some; below %d MB no run begins (disk.min_free).", free>>20, s.o.MinFree>>20)}
 	}
 	return HealthCheck{OK, fmt.Sprintf("%d MB are free.", free>>20)}
 }

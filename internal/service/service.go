@@ -73,7 +73,7 @@ type PipelineSettings struct {
 	Timeout time.Duration // of its jobs unless they say otherwise; 0: the project's
 }
 
-// Options of New. Everything must be set, but for RateLimit and CheckCallback.
+// Options of New. Everything must be set, but for MinFree, RateLimit and CheckCallback.
 type Options struct {
 	Store    Store
 	Projects []Project // at least one, names unique
@@ -81,6 +81,8 @@ type Options struct {
 	DataDir  string
 	Version  string
 	Worker   bool // this process runs jobs
+	// MinFree is how many bytes must be free in DataDir for a run to begin.
+	MinFree uint64
 	// WorkerLabels are those of this process's worker.
 	WorkerLabels map[string]string
 	Watcher      *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own

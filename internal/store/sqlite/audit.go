@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
@@ -52,6 +53,28 @@ func (s *Store) trimRefusals(ctx context.Context, t *tx) error {
 	}
 	return t.exec(ctx, `DELETE FROM audit WHERE outcome = 'refused' AND seq <
 		(SELECT seq FROM audit INDEXED BY audit_refused WHERE outcome = 'refused' ORDER BY seq DESC LIMIT 1 OFFSET ?)`, store.MaxRefusals-1)
+}
+
+// DeleteAudit deletes up to limit entries of what was done before a moment, the oldest
+// first, and gives how many went. It stops at the first that is younger: a clock that
+// was set back for a while keeps what stands behind it for as long.
+func (s *Store) DeleteAudit(ctx context.Context, before time.Time, limit int) (int, error) {
+	n := 0
+	err := s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
+		const q = `DELETE FROM audit WHERE at < ? AND seq IN
+			(SELECT seq FROM audit INDEXED BY audit_done WHERE outcome = 'done' ORDER BY seq LIMIT ?) RETURNING seq`
+		rows, err := t.query(ctx, q, job.FormatTime(before), limit)
+		if err != nil {
+			return err
+		}
+		gone, err := collectRows(rows, func(row scanner) (seq int64, err error) { return seq, row.Scan(&seq) })
+		n = len(gone)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete from the audit: %w", err)
+	}
+	return n, nil
 }
 
 // Audit gives a page of entries, newest first.
