@@ -118,6 +118,7 @@ func (s *schemas) operation(op *operation) *huma.Operation {
 	}
 	if op.id == "get-job-logs" {
 		o.Responses["200"].Content[mediaLines] = &huma.MediaType{Schema: s.of(client.LogLine{})}
+		o.Responses["206"].Content["multipart/byteranges"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}} // several ranges
 		o.Responses["200"].Content[mediaEvents] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 	return o
@@ -150,7 +151,7 @@ func (s *schemas) parameters(op *operation) []*huma.Param {
 		if p.repeated {
 			explode := true
 			q.Explode, q.Style = &explode, "form"
-			q.Schema = &huma.Schema{Type: huma.TypeArray, Items: schema}
+			q.Schema = &huma.Schema{Type: huma.TypeArray, Items: schema, MaxItems: new(maxValues)}
 		}
 		list = append(list, q)
 	}

@@ -17,8 +17,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // patience bounds every wait for something that must happen. It is long, since the
@@ -97,7 +95,9 @@ type command struct {
 func (c command) must(t *testing.T) string {
 	t.Helper()
 	out, errs, err := c.try(t)
-	require.NoError(t, err, "%s %s:\n%s\n%s", c.name, strings.Join(c.args, " "), out, errs)
+	if err != nil { // require shows no line of more than 64 KiB, which a request that was made up may have
+		t.Fatalf("%s %s: %v\n%s\n%s", c.name, strings.Join(c.args, " "), err, out, errs)
+	}
 	return out
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from urllib.parse import urlencode
 
 import schemathesis
 from schemathesis.transport import requests as transport
@@ -49,6 +50,12 @@ def before_load_schema(context, raw_schema):
                     content["application/x-ndjson"]["schema"] = {"type": "array", "items": lines}
             if ROLE == "nobody":  # before the first key nothing is asked for
                 operation.pop("security", None)
+
+
+@schemathesis.hook
+def filter_query(context, query):
+    """A request's head of more than 64 KiB is answered by Go's own server, 431 in plain text, and the connection is reset: no call of ours sees it."""
+    return len(urlencode(query or {}, doseq=True)) < 60_000
 
 
 @schemathesis.deserializer("application/x-ndjson")
