@@ -26,7 +26,7 @@ func (a *api) submitAll(c *call) error {
 		return err
 	}
 	if batch.IdempotencyKey != "" {
-		batch.RequestHash = hashRequest(members)
+		batch.RequestHash = hashBatch(members)
 	}
 	views, existed, err := a.service.SubmitAll(c.ctx(), c.caller, batch)
 	if err != nil {

@@ -63,11 +63,17 @@ func TestARepeatedBatchGivesTheFirstJobs(t *testing.T) {
 	const body = `{"items": [{"pipeline_name": "train", "user_id": null}, {"pipeline_name": "__default__", "priority": 2}]}`
 	first := r.call("POST", "/api/v1/jobs/batch", body, "Idempotency-Key", "mine")
 	require.Equal(t, http.StatusCreated, first.status, first.body)
-	again := r.call("POST", "/api/v1/jobs/batch", `{ "items": [{"pipeline_name":"train", "user_id": null}, {"priority":2,"pipeline_name":"__default__"}] }`, "Idempotency-Key", "mine")
+	again := r.call("POST", "/api/v1/jobs/batch", `{ "items": [{"pipeline_name":"train", "tags": null}, {"priority":2,"pipeline_name":"__default__"}] }`, "Idempotency-Key", "mine")
 	require.Equal(t, http.StatusOK, again.status, again.body)
 	require.JSONEq(t, first.body, again.body)
 
-	require.Equal(t, http.StatusConflict, r.call("POST", "/api/v1/jobs/batch", `{"items": [{"pipeline_name": "train"}]}`, "Idempotency-Key", "mine").status)
+	for _, other := range []string{
+		`{"items": [{"pipeline_name": "train"}]}`,
+		`{"items": [{"pipeline_name": "__default__", "priority": 2}, {"pipeline_name": "train"}]}`,
+		`{"items": [{"pipeline_name": "train"}, {"pipeline_name": "__default__", "priority": 2.0}]}`,
+	} {
+		require.Equal(t, http.StatusConflict, r.call("POST", "/api/v1/jobs/batch", other, "Idempotency-Key", "mine").status, other)
+	}
 	require.Len(t, r.get("/api/v1/jobs").object(t)["items"], 2)
 	require.Equal(t, http.StatusCreated, r.call("POST", "/api/v1/jobs/batch", body, "Idempotency-Key", "other").status)
 	require.Equal(t, http.StatusCreated, r.call("POST", "/api/v1/jobs", `{"pipeline_name": "train"}`, "Idempotency-Key", "mine").status, "one job's keys are others")

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kedrod/kedrod/internal/service"
 )
 
 // hashRequest is the same for all forms of one request: the order of names, blanks
@@ -19,6 +21,29 @@ func hashRequest(members []member) string {
 	c.object(given)
 	sum := sha256.Sum256(c.out)
 	return hex.EncodeToString(sum[:])
+}
+
+// hashBatch is hashRequest with every item of a batch as a request of its own.
+//
+//kedrod:parser FuzzBodies
+func hashBatch(members []member) string {
+	given := slices.Clone(members)
+	for i, m := range given {
+		if m.name != "items" || m.null() {
+			continue
+		}
+		items, _ := elements(m.raw, service.MaxBatch)
+		hashes := make([]string, len(items))
+		for k, item := range items {
+			fields, err := readObject(item)
+			if err != nil { // cannot be: the batch was read
+				continue
+			}
+			hashes[k] = strconv.Quote(hashRequest(fields))
+		}
+		given[i].raw = []byte("[" + strings.Join(hashes, ",") + "]")
+	}
+	return hashRequest(given)
 }
 
 // canonical writes the one form of values that a scanner has passed.

@@ -99,6 +99,7 @@ func FuzzBodies(f *testing.F) {
 				requireRefusal(t, err, body)
 			} else {
 				require.LessOrEqual(t, len(subs), service.MaxBatch)
+				require.Len(t, hashBatch(members), 64)
 			}
 			if err := readFrom(members); err != nil {
 				requireRefusal(t, err, body)
