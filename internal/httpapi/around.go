@@ -34,12 +34,12 @@ func (a *api) around(next http.Handler) http.Handler {
 			return
 		}
 		if err := a.admit(r); err != nil {
-			writeProblem(w, err)
+			a.deny(w, r, err)
 			return
 		}
 		trimSlash(r)
 		if p := r.URL.EscapedPath(); p != "" && path.Clean(p) != p {
-			writeProblem(w, noSuchPath()) // ServeMux would redirect, in HTML
+			a.deny(w, r, noSuchPath()) // ServeMux would redirect, in HTML
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -123,7 +123,8 @@ func noSuchPath() error {
 }
 
 // nothing answers what no operation serves: 405 where the path has other methods.
-func (a *api) nothing(w http.ResponseWriter, r *http.Request) {
+func (a *api) nothing(rw http.ResponseWriter, r *http.Request) {
+	w := rw.(*writer) //nolint:errcheck // around gives every handler a *writer
 	var allow []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
@@ -132,9 +133,9 @@ func (a *api) nothing(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allow) == 0 {
-		writeProblem(w, noSuchPath())
+		a.deny(w, r, noSuchPath())
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allow, ", "))
-	writeProblem(w, fault.New(fault.MethodNotAllowed, "this path takes "+strings.Join(allow, ", ")))
+	a.deny(w, r, fault.New(fault.MethodNotAllowed, "this path takes "+strings.Join(allow, ", ")))
 }

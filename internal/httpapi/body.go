@@ -15,6 +15,8 @@ import (
 const (
 	// bodyTime is how long a body may take to arrive.
 	bodyTime = 60 * time.Second
+	// passTime is how long the rest of a body is read whose call is refused.
+	passTime = 10 * time.Second
 	// smallBody is what a body may hold without being counted.
 	smallBody = 64 << 10
 	// largeBodies is how many bodies of the largest size may be in memory at once.
@@ -31,15 +33,13 @@ func (a *api) body(c *call) ([]byte, error) {
 		defer c.w.control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
 	}
 	if kind := c.r.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(kind), "multipart/") {
-		a.pass(c)
 		return nil, fault.New(fault.Malformed, "send the body as JSON, with Content-Type: application/json")
 	}
 	if coding := c.r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		a.pass(c)
 		return nil, fault.New(fault.Malformed, "bodies are not unpacked: send the JSON as it is, without Content-Encoding")
 	}
 	if c.r.ContentLength > a.o.MaxBody {
-		return nil, a.tooLarge(c)
+		return nil, a.tooLarge()
 	}
 	in := http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, a.o.MaxBody)
 	buf := make([]byte, 0, min(max(c.r.ContentLength+bytes.MinRead, bytes.MinRead), smallBody))
@@ -58,8 +58,9 @@ func (a *api) body(c *call) ([]byte, error) {
 		case errors.Is(err, io.EOF):
 			return buf, nil
 		case errors.As(err, &large):
-			return nil, a.tooLarge(c)
+			return nil, a.tooLarge()
 		case err != nil:
+			c.r.Body = http.NoBody // there is no more to wait for
 			return nil, fault.Wrap(err, fault.Malformed, "the body did not arrive whole")
 		}
 	}
@@ -86,16 +87,20 @@ func (a *api) leaveRoom(c *call) {
 	}
 }
 
-// pass reads some of a body that is refused, as many clients look for an answer only
-// once they have sent everything; one that asks first (Expect) is told at once.
-func (a *api) pass(c *call) {
-	if c.r.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, c.r.Body, 4*a.o.MaxBody) // how it ends changes nothing
+// pass reads some of a body that is refused unread, as many clients look for an answer
+// only once they have sent everything, and find a broken connection when nobody reads;
+// one that asks first (Expect) is told at once.
+func (a *api) pass(w *writer, r *http.Request) {
+	if r.ContentLength == 0 || r.Header.Get("Expect") != "" {
+		return
 	}
+	if w.control.SetReadDeadline(time.Now().Add(passTime)) == nil {
+		defer w.control.SetReadDeadline(time.Time{}) //nolint:errcheck // it was possible a moment ago
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, 4*a.o.MaxBody) // how it ends changes nothing
 }
 
-func (a *api) tooLarge(c *call) error {
-	a.pass(c)
+func (a *api) tooLarge() error {
 	return fault.Newf(fault.TooLarge, "the body is larger than %d bytes: put large data into a dataset and pass its name", a.o.MaxBody)
 }
 

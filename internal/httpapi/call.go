@@ -33,7 +33,7 @@ func (a *api) handle(op operation) http.Handler {
 		c := &call{w: rw.(*writer), r: r} //nolint:errcheck // around gives every handler a *writer
 		defer a.leaveRoom(c)
 		if err := a.serve(op, c); err != nil {
-			a.refuse(c.w, r, err)
+			a.refuse(c.w, c.r, err)
 		}
 	})
 }
@@ -73,7 +73,7 @@ func (a *api) refuse(w *writer, r *http.Request, err error) {
 	if w.status != 0 { // the answer has begun: cutting it is the only way left to tell
 		panic(http.ErrAbortHandler)
 	}
-	writeProblem(w, err)
+	a.deny(w, r, err)
 }
 
 // within is the request's context, which also ends as the server stops or the caller's

@@ -81,29 +81,44 @@ func TestDeadClient(t *testing.T) {
 	}
 }
 
-// TestSlowBody: a body that does not arrive holds nothing for ever.
+// TestSlowBody: a body that does not arrive holds nothing for ever, also one that
+// nobody wants to read.
 func TestSlowBody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ended := make(chan error, 1)
-		a := &api{o: Options{MaxBody: 1 << 20}}
-		begun := time.Now()
-		server := &http.Server{ //nolint:gosec // its limits are what is tested
-			Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-				_, err := a.body(&call{w: newWriter(rw), r: r})
-				ended <- err
-			}),
-		}
-		l := &pipes{conns: make(chan net.Conn, 1), done: make(chan struct{})}
-		ours, theirs := net.Pipe()
-		l.conns <- theirs
-		go func() { _ = server.Serve(l) }()
-		go func() { _, _ = io.Copy(io.Discard, ours) }()
-		_, err := io.Copy(ours, strings.NewReader("POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{"))
-		require.NoError(t, err)
-		require.Equal(t, fault.Malformed, fault.CodeOf(<-ended))
-		require.Equal(t, bodyTime, time.Since(begun))
-		require.NoError(t, server.Close())
-		_ = ours.Close()
-		<-time.After(time.Second) // net/http lets go of the connection a little later
-	})
+	a := &api{o: Options{MaxBody: 1 << 20}}
+	refused := fault.New(fault.Unauthenticated, "")
+	for name, of := range map[string]struct {
+		serve func(*call) error
+		lasts time.Duration
+	}{
+		"read":                 {func(c *call) error { _, err := a.body(c); return err }, bodyTime},
+		"read, then refused":   {func(c *call) error { _, err := a.body(c); a.deny(c.w, c.r, err); return err }, bodyTime},
+		"refused without that": {func(c *call) error { a.deny(c.w, c.r, refused); return refused }, passTime},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { slowBody(t, of.serve, of.lasts) })
+		})
+	}
+}
+
+func slowBody(t *testing.T, serve func(*call) error, lasts time.Duration) {
+	t.Helper()
+	ended := make(chan error, 1)
+	begun := time.Now()
+	server := &http.Server{ //nolint:gosec // its limits are what is tested
+		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			ended <- serve(&call{w: newWriter(rw), r: r})
+		}),
+	}
+	l := &pipes{conns: make(chan net.Conn, 1), done: make(chan struct{})}
+	ours, theirs := net.Pipe()
+	l.conns <- theirs
+	go func() { _ = server.Serve(l) }()
+	go func() { _, _ = io.Copy(io.Discard, ours) }()
+	_, err := io.Copy(ours, strings.NewReader("POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{"))
+	require.NoError(t, err)
+	require.Contains(t, []fault.Code{fault.Malformed, fault.Unauthenticated}, fault.CodeOf(<-ended))
+	require.Equal(t, lasts, time.Since(begun))
+	require.NoError(t, server.Close())
+	_ = ours.Close()
+	<-time.After(time.Second) // net/http lets go of the connection a little later
 }

@@ -65,6 +65,12 @@ func problemOf(err error) client.Problem {
 	return p
 }
 
+// deny answers an error to a request whose body may not have been read.
+func (a *api) deny(w *writer, r *http.Request, err error) {
+	a.pass(w, r)
+	writeProblem(w, err)
+}
+
 // writeProblem answers an error.
 func writeProblem(w http.ResponseWriter, err error) {
 	p := problemOf(err)
