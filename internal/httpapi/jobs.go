@@ -58,6 +58,11 @@ func (a *api) accept(c *call, sub service.Submission, request []member) error {
 	if err != nil {
 		return err
 	}
+	return a.accepted(c, v, existed)
+}
+
+// accepted answers with the job of a submission.
+func (a *api) accepted(c *call, v service.JobView, existed bool) error {
 	if wait := c.query.seconds("wait"); wait > 0 && !v.Status.Terminal() {
 		ctx, cancel := a.within(c)
 		defer cancel()
@@ -90,7 +95,7 @@ func (a *api) job(c *call) error {
 		sum := sha256.Sum256(b)
 		tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 		c.w.Header().Set("ETag", tag)
-		if matches(c.r.Header.Get("If-None-Match"), tag) {
+		if matches(strings.Join(c.r.Header.Values("If-None-Match"), ","), tag) {
 			c.w.Header().Del("Content-Type")
 			c.w.WriteHeader(http.StatusNotModified)
 			return

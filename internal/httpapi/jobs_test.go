@@ -31,6 +31,17 @@ func TestSubmitGetListCancel(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status)
 	require.Equal(t, http.StatusNotModified, r.get("/api/v1/jobs/"+id, "If-None-Match", a.header.Get("ETag")).status)
 
+	for _, tags := range [][]string{{"*"}, {`"x", W/` + a.header.Get("ETag")}, {`"x"`, a.header.Get("ETag")}} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/api/v1/jobs/"+id, nil)
+		require.NoError(t, err)
+		req.Header["If-None-Match"] = tags
+		resp, err := r.http.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusNotModified, resp.StatusCode, tags)
+		require.Equal(t, a.header.Get("ETag"), resp.Header.Get("ETag"))
+	}
+
 	page := r.get("/api/v1/jobs?status=pending&status=running&limit=1").object(t)
 	require.Len(t, page["items"], 1)
 	require.Nil(t, page["next_cursor"])

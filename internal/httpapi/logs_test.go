@@ -44,6 +44,23 @@ func TestManyRanges(t *testing.T) {
 	require.Len(t, many.body, 7000)
 }
 
+// TestRangeUnits: a range of a unit that is not known is as good as none.
+func TestRangeUnits(t *testing.T) {
+	r := newRig(t)
+	id := r.submit()
+	r.claim()
+	write(t, r.log(id), "0123456789")
+	for sent, want := range map[string]int{
+		"bytes=0-3": http.StatusPartialContent, "Bytes=0-3": http.StatusPartialContent, "lines=0-3": http.StatusOK, "lines=99-": http.StatusOK, "bytes": http.StatusOK,
+		"bytes=x": http.StatusRequestedRangeNotSatisfiable, "bytes=99-": http.StatusRequestedRangeNotSatisfiable,
+	} {
+		a := r.get("/api/v1/jobs/"+id+"/logs", "Range", sent)
+		require.Equal(t, want, a.status, sent)
+		require.Equal(t, want == http.StatusPartialContent, a.body == "0123", sent)
+		require.Equal(t, want == http.StatusOK, a.body == "0123456789", sent)
+	}
+}
+
 func TestLog(t *testing.T) {
 	r := newRig(t)
 	id := r.submit()

@@ -16,6 +16,24 @@ func (a *api) retry(c *call) error {
 	if err := readFrom(members); err != nil {
 		return err
 	}
+	id, err := json.Marshal(c.id())
+	if err != nil {
+		return fmt.Errorf("id of the job: %w", err)
+	}
+	// No body has a field of this name: another job's retry is another request.
+	request := append(slices.Clone(members), member{"retry_of", id})
+	key, err := idempotencyKey(c)
+	if err != nil {
+		return err
+	}
+	if key != "" { // before the old job is looked for, which may be gone meanwhile
+		first, err := a.service.Repeated(c.ctx(), c.caller, key, hashRequest(request))
+		if err != nil {
+			return err
+		} else if first != nil {
+			return a.accepted(c, *first, true)
+		}
+	}
 	sub, err := a.service.Again(c.ctx(), c.caller, c.id())
 	if err != nil {
 		return err
@@ -23,12 +41,7 @@ func (a *api) retry(c *call) error {
 	if err := overlay(&sub, members, a.o.IgnoreUnknownFields, "from"); err != nil {
 		return err
 	}
-	id, err := json.Marshal(c.id())
-	if err != nil {
-		return fmt.Errorf("id of the job: %w", err)
-	}
-	// No body has a field of this name: another job's retry is another request.
-	return a.accept(c, sub, append(members, member{"retry_of", id}))
+	return a.accept(c, sub, request)
 }
 
 // members are the fields of a body that may be left out.

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,4 +80,14 @@ func TestRetryIsIdempotentByKey(t *testing.T) {
 	require.Equal(t, first.object(t)["id"], again.object(t)["id"])
 	require.Equal(t, http.StatusConflict, retry(one, `{"priority": 1}`).status)
 	require.Equal(t, http.StatusConflict, retry(two, "").status, "another job's retry is another request")
+
+	require.Equal(t, http.StatusNoContent, r.call("DELETE", "/api/v1/jobs/"+one, "").status)
+	again = retry(one, "")
+	require.Equal(t, http.StatusOK, again.status, "the new job is still there, whatever became of the old one: %s", again.body)
+	require.Equal(t, first.object(t)["id"], again.object(t)["id"])
+	require.Equal(t, first.header.Get("Location"), again.header.Get("Location"))
+	require.Equal(t, http.StatusConflict, retry(one, `{"priority": 1}`).status)
+	require.Equal(t, http.StatusNotFound, r.call("POST", "/api/v1/jobs/"+one+"/retry", "", "Idempotency-Key", "fresh").status)
+	long := r.call("POST", "/api/v1/jobs/"+two+"/retry", "", "Idempotency-Key", strings.Repeat("k", 256))
+	require.Equal(t, "Idempotency-Key", long.object(t)["errors"].([]any)[0].(map[string]any)["field"])
 }

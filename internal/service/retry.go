@@ -6,6 +6,7 @@ import (
 
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
 )
 
 // Again gives the submission that a job which ended came from, to be changed and
@@ -23,6 +24,25 @@ func (s *Service) Again(ctx context.Context, c Caller, id string) (Submission, e
 		return Submission{}, notEnded(&v.Job, "only a job that has ended can be retried")
 	}
 	return again(&v.Job), nil
+}
+
+// Repeated gives the job that an earlier call of this caller made with the key; nil
+// when there is none, a Conflict when that was another request.
+func (s *Service) Repeated(ctx context.Context, c Caller, key, hash string) (*JobView, error) {
+	if err := c.need(Run); err != nil {
+		return nil, err
+	}
+	idem, err := c.idempotency(key, hash)
+	if err != nil || idem == nil {
+		return nil, err
+	}
+	first, err := s.o.Store.Repeated(ctx, *idem)
+	if err != nil || first == nil {
+		return nil, err
+	}
+	store.AuditOf(ctx).Target(first.ID)
+	v := s.view(ctx, *first)
+	return &v, nil
 }
 
 func notEnded(j *job.Job, rule string) error {
