@@ -3,8 +3,11 @@ package httpapi_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/store"
 )
 
 func TestValidate(t *testing.T) {
@@ -41,4 +44,36 @@ func TestValidate(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, g.call("POST", "/api/v1/jobs/validate", `{`, bearer(g.admin)...).status)
 	require.Len(t, g.get("/api/v1/jobs", bearer(g.admin)...).object(t)["items"], 2, "nothing was stored")
 	require.NotContains(t, g.get("/api/v1/audit", bearer(g.admin)...).body, "validate-job", "it is no change")
+}
+
+// TestValidateKnowsOfFreeSlots: a job that would run at once waits for nothing.
+func TestValidateKnowsOfFreeSlots(t *testing.T) {
+	r := newRig(t)
+	waits := func(more string) any {
+		t.Helper()
+		a := r.call("POST", "/api/v1/jobs/validate", `{"pipeline_name": "train"`+more+`}`)
+		require.Equal(t, http.StatusOK, a.status, a.body)
+		return a.object(t)["would_wait_for"]
+	}
+	const slot = "It waits for a free slot of a worker."
+	require.Equal(t, slot, waits(""), "there is no worker")
+	worker := store.Worker{ID: "w1", Host: "h", PID: 1, Version: "1.2.3", State: store.WorkerReady, Slots: 1, Projects: []string{"sales"}, StartedAt: time.Now()}
+	save := func(change func(*store.Worker)) {
+		w := worker
+		change(&w)
+		require.NoError(t, r.store.SaveWorker(t.Context(), w))
+	}
+	save(func(*store.Worker) {})
+	require.Nil(t, waits(""))
+	require.Equal(t, slot, waits(`, "concurrency_key": "k"`), "who has the key is not known")
+	require.Contains(t, waits(`, "requires": {"gpu": "a"}`), "label")
+	save(func(w *store.Worker) { w.State = store.WorkerDraining })
+	require.Equal(t, slot, waits(""))
+	save(func(w *store.Worker) { w.Projects = []string{"other"} })
+	require.Equal(t, slot, waits(""))
+	save(func(*store.Worker) {})
+	r.submit()
+	require.Equal(t, slot, waits(""), "the slot is taken by a job before it")
+	save(func(w *store.Worker) { w.Slots = 2 })
+	require.Nil(t, waits(""))
 }

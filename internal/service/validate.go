@@ -3,9 +3,12 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
 )
 
 // Verdict is what would become of a submission.
@@ -31,7 +34,9 @@ func (s *Service) Validate(ctx context.Context, c Caller, sub Submission) (Verdi
 		}
 		return v, nil
 	}
-	v.WaitingFor = s.view(ctx, j).WaitingFor
+	if v.WaitingFor = s.view(ctx, j).WaitingFor; v.WaitingFor == waitsForSlot && s.slotFree(ctx, &j) {
+		v.WaitingFor = ""
+	}
 	p := s.projects[j.Project]
 	if !p.Catalog.Current() || p.Dynamic {
 		return v, nil
@@ -43,4 +48,25 @@ func (s *Service) Validate(ctx context.Context, c Caller, sub Submission) (Verdi
 	}
 	v.Nodes = pipeline.Select(j.Options)
 	return v, nil
+}
+
+// slotFree reports whether a worker would take the job at once: one that may has more
+// slots than there are jobs that run or wait. Of a job whose scope is limited it can't
+// be told.
+func (s *Service) slotFree(ctx context.Context, j *job.Job) bool {
+	if s.limited(j) {
+		return false
+	}
+	if free, err := FreeBytes(s.o.DataDir); err != nil || free < s.o.MinFree {
+		return false
+	}
+	pending, running, err := s.o.Store.Count(ctx)
+	if err != nil {
+		return false
+	}
+	workers, err := s.o.Store.Workers(ctx, s.o.Now())
+	return err == nil && slices.ContainsFunc(workers, func(w store.Worker) bool {
+		_, _, lacks := store.Lacks(j.Queue.Requires, w.Labels)
+		return w.State == store.WorkerReady && w.Slots > pending+running && slices.Contains(w.Projects, j.Project) && !lacks
+	})
 }

@@ -43,6 +43,8 @@ func (s *Service) limited(j *job.Job) bool {
 	return j.Queue.ConcurrencyKey != "" || p != nil && (p.Slots > 0 || p.Pipelines[j.Pipeline].Slots > 0)
 }
 
+const waitsForSlot = "It waits for a free slot of a worker."
+
 // waitingFor says why a pending job does not run.
 func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
 	if j.Status != job.Pending {
@@ -74,7 +76,7 @@ func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
 	if folderGone(p.Path) {
 		return fmt.Sprintf("The folder of the project %s is gone: %s. It runs when the folder is back.", j.Project, p.Path)
 	}
-	return "It waits for a free slot of a worker."
+	return waitsForSlot
 }
 
 // waitsFor names what holds a job back.
