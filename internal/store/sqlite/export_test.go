@@ -120,3 +120,6 @@ func (s *Store) Read(ctx context.Context, d time.Duration) error {
 func (s *Store) InSight(ctx context.Context) (n int, err error) {
 	return n, s.read.QueryRowContext(ctx, `SELECT count(*) FROM jobs WHERE status = 'pending' AND parked_on IS NULL`).Scan(&n)
 }
+
+// NextLane finds the lanes of a key.
+const NextLane = nextLane

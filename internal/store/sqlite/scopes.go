@@ -177,16 +177,18 @@ type lane struct {
 	limit int
 }
 
-// nextLane skips from lane to lane, however many jobs each has.
+// nextLane skips from lane to lane, however many jobs each has. It asks for the first
+// limit that may come next: of >, SQLite seeks to the first job that is equal and reads
+// on from there, through all of the lane that is to be skipped.
 const nextLane = `SELECT project, pipeline_name, concurrency_limit FROM jobs INDEXED BY jobs_lanes WHERE ` + atLanes + `
-	AND (project, pipeline_name, concurrency_limit) > (?, ?, ?) ORDER BY project, pipeline_name, concurrency_limit LIMIT 1`
+	AND (project, pipeline_name, concurrency_limit) >= (?, ?, ?) ORDER BY project, pipeline_name, concurrency_limit LIMIT 1`
 
 func (t *tx) lanes(ctx context.Context, scope string) ([]lane, error) {
 	var all []lane
 	var last lane
 	for {
 		var next lane
-		err := t.row(ctx, nextLane, []any{scope, last.Project, last.Pipeline, last.limit}, &next.Project, &next.Pipeline, &next.limit)
+		err := t.row(ctx, nextLane, []any{scope, last.Project, last.Pipeline, last.limit + 1}, &next.Project, &next.Pipeline, &next.limit)
 		if errors.Is(err, sql.ErrNoRows) {
 			return all, nil
 		}

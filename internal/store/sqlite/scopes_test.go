@@ -123,30 +123,5 @@ func TestAStartFindsRoomThatNobodyHandedOn(t *testing.T) {
 	require.Len(t, got, 3)
 }
 
-// BenchmarkClaim takes a job through submission, claim and report, with a crowd of
-// pending jobs behind a busy key.
-func BenchmarkClaim(b *testing.B) {
-	for _, n := range []int{0, 100_000} {
-		b.Run(fmt.Sprint(n, " parked"), func(b *testing.B) {
-			s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "jobs.db"), sqlite.Options{})
-			require.NoError(b, err)
-			defer func() { require.NoError(b, s.Close()) }()
-			crowd(b, s, n)
-			b.ResetTimer()
-			b.StopTimer()
-			for i := range b.N {
-				require.NoError(b, failure(s.SubmitAll(b.Context(), []job.Job{newJob(fmt.Sprint("job-", i))}, nil)))
-				b.StartTimer()
-				got, err := s.Claim(b.Context(), claimOf(4))
-				b.StopTimer()
-				require.NoError(b, err)
-				require.Len(b, got, 1)
-				_, err = s.Report(b.Context(), job.Ref{JobID: got[0].ID, Attempt: 1, Worker: "w"}, job.Outcome{Status: job.Completed}, store.Advance{})
-				require.NoError(b, err)
-			}
-		})
-	}
-}
-
 // failure is what a call of two results came to.
 func failure(_ []job.Job, err error) error { return err }

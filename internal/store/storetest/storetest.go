@@ -141,6 +141,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"a scope is never over its limit":                       (*suite).limits,
 		"who is next in a scope may be put behind others":       (*suite).limitsAmended,
 		"nobody of a key is passed by larger limits":            (*suite).limitsUnlike,
+		"a job that expires in line keeps nobody back":          (*suite).expiryParked,
 		"what limits a scope may change":                        (*suite).limitsChange,
 		"random events keep every claim in order and in limits": (*suite).scopes,
 		"labels go with their jobs":                             (*suite).labels,
