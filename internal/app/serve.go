@@ -119,7 +119,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	svc := service.New(service.Options{
 		Store: sparing, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
 		Worker: !cfg.NoWorker, WorkerLabels: cfg.WorkerLabels, Watcher: watcher, Now: time.Now, Log: log,
-		MinFree: uint64(cfg.Disk.MinFree), CheckCallback: targets.Check, //nolint:gosec // never negative
+		MinFree: uint64(cfg.Disk.MinFree), Space: space, CheckCallback: targets.Check, //nolint:gosec // never negative
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
 	if err := svc.LoadKeys(ctx); err != nil {

@@ -40,6 +40,7 @@ const (
 	// nearlyNothing is how much is free when the ballast is given up: what a few
 	// transactions, a checkpoint and some log lines take.
 	nearlyNothing = 4 << 20
+	megabyte      = 1_000_000 // as in settings
 )
 
 // New makes a keeper and looks at the disk once. A disk without room for the ballast
@@ -96,9 +97,9 @@ func (k *Keeper) Look() {
 	if low := free < k.o.MinFree; low != k.low {
 		k.low = low
 		if low {
-			k.o.Log.Warn("the data folder's disk is nearly full: runs go on, but none is begun until some space is free", "free_mb", free>>20, "needed_mb", k.o.MinFree>>20)
+			k.o.Log.Warn("the data folder's disk is nearly full: runs go on, but none is begun until some space is free", "free_mb", free/megabyte, "needed_mb", k.o.MinFree/megabyte)
 		} else {
-			k.o.Log.Info("the data folder's disk has space again: runs are begun", "free_mb", free>>20)
+			k.o.Log.Info("the data folder's disk has space again: runs are begun", "free_mb", free/megabyte)
 		}
 	}
 	switch {
@@ -109,7 +110,7 @@ func (k *Keeper) Look() {
 			return
 		}
 		k.held = false
-		k.o.Log.Error("the data folder's disk is full: the ballast is given up so that runs can end; no job is accepted until space is free", "free_mb", free>>20)
+		k.o.Log.Error("the data folder's disk is full: the ballast is given up so that runs can end; no job is accepted until space is free", "free_mb", free/megabyte)
 	case !k.held && free >= uint64(k.o.Ballast)+nearlyNothing*2: //nolint:gosec // a setting, never negative
 		if err := k.make(); err != nil {
 			if time.Since(k.asked) > time.Minute {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/kedrod/kedrod/client"
-	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/service"
 )
 
@@ -27,7 +26,7 @@ func (a *api) live(c *call) error { return c.plain("ok\n") }
 
 func (a *api) ready(c *call) error {
 	if err := a.service.Ready(c.ctx()); err != nil {
-		return fault.Wrap(err, fault.Unavailable, "the store can't be used: the service's log says why")
+		return err
 	}
 	return c.plain("ok\n")
 }

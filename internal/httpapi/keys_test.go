@@ -92,6 +92,26 @@ func TestIdempotencyIsOfTheKey(t *testing.T) {
 	require.Equal(t, http.StatusCreated, submit(again).status)
 }
 
+// TestTheAuditNamesTheJobOfARepetition as it does that of the first call.
+func TestTheAuditNamesTheJobOfARepetition(t *testing.T) {
+	g := newGuarded(t)
+	_, admin := g.key("one", "admin", nil)
+	target := func() any {
+		return g.get("/api/v1/audit?outcome=done&limit=1", bearer(admin)...).object(t)["items"].([]any)[0].(map[string]any)["target"]
+	}
+	send := func(path, body string, status int) reply {
+		a := g.call("POST", path, body, append(bearer(admin), "Idempotency-Key", "same")...)
+		require.Equal(t, status, a.status, a.body)
+		return a
+	}
+	for _, status := range []int{http.StatusCreated, http.StatusOK} {
+		id := send("/api/v1/jobs", `{"pipeline_name": "train", "project": "sales"}`, status).object(t)["id"]
+		require.Equal(t, id, target())
+		send("/api/v1/jobs/batch", `{"items": [{"pipeline_name": "train", "project": "sales"}]}`, status)
+		require.Equal(t, "1 jobs", target())
+	}
+}
+
 func TestRateLimit(t *testing.T) {
 	g := &guarded{rig: newRigOf(t, []string{"sales"}, func(o *service.Options) { o.RateLimit = service.RateLimit{PerSecond: 0.2, Burst: 3} })}
 	require.Equal(t, http.StatusOK, g.get("/api/v1/jobs").status)

@@ -33,6 +33,7 @@ func (s *Service) SubmitAll(ctx context.Context, c Caller, b Batch) (views []Job
 	}
 	if idem != nil { // before it is judged, as in Submit
 		if first, err := s.o.Store.RepeatedAll(ctx, *idem); err != nil || len(first) > 0 {
+			auditCount(ctx, len(first))
 			return s.views(ctx, first), true, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/kedro"
 	"github.com/kedrod/kedrod/internal/store"
 )
 
@@ -63,9 +64,15 @@ func (s *Service) Ready(ctx context.Context) error {
 	if s.stopping.Load() {
 		return fault.New(fault.Unavailable, "the service is stopping")
 	}
+	if s.full() { // the store would take this check, and refuses jobs
+		return fault.New(fault.Unavailable, "the disk with the data folder is full: free some space")
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	return s.o.Store.Check(ctx)
+	if err := s.o.Store.Check(ctx); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "the store can't be used: the service's log says why")
+	}
+	return nil
 }
 
 func (s *Service) checkStore(ctx context.Context) HealthCheck {
@@ -100,17 +107,25 @@ func (s *Service) checkWorkers(ctx context.Context) HealthCheck {
 	return HealthCheck{OK, fmt.Sprintf("%d ready, with %d slots.", ready, slots)}
 }
 
+func (s *Service) full() bool { return s.o.Space != nil && s.o.Space.Full() }
+
+func (s *Service) low() bool { return s.o.Space != nil && s.o.Space.Low() }
+
+const megabyte = 1_000_000 // as in settings
+
 func (s *Service) checkDisk() HealthCheck {
 	free, err := FreeBytes(s.o.DataDir)
 	switch {
 	case err != nil:
 		return HealthCheck{Degraded, "The data folder's disk can't be read."}
+	case s.full():
+		return HealthCheck{Degraded, fmt.Sprintf("The data folder's disk is full, with %d MB free: no job is accepted and no run begins. Free some.", free/megabyte)}
 	case free < s.o.MinFree:
-		return HealthCheck{Degraded, fmt.Sprintf("Only %d MB are free on the data folder's disk, and no run begins below %d MB (disk.min_free): free some.", free>>20, s.o.MinFree>>20)}
+		return HealthCheck{Degraded, fmt.Sprintf("Only %d MB are free on the data folder's disk, and no run begins below %d MB (disk.min_free): free some.", free/megabyte, s.o.MinFree/megabyte)}
 	case free < max(2*s.o.MinFree, lowDisk): // before runs wait
-		return HealthCheck{Degraded, fmt.Sprintf("Only %d MB are free on the data folder's disk: free some; below %d MB no run begins (disk.min_free).", free>>20, s.o.MinFree>>20)}
+		return HealthCheck{Degraded, fmt.Sprintf("Only %d MB are free on the data folder's disk: free some; below %d MB no run begins (disk.min_free).", free/megabyte, s.o.MinFree/megabyte)}
 	}
-	return HealthCheck{OK, fmt.Sprintf("%d MB are free.", free>>20)}
+	return HealthCheck{OK, fmt.Sprintf("%d MB are free.", free/megabyte)}
 }
 
 func (s *Service) checkProjects() HealthCheck {
@@ -119,8 +134,8 @@ func (s *Service) checkProjects() HealthCheck {
 		p := &s.o.Projects[i]
 		r, known := p.Catalog.Snapshot()
 		switch {
-		case folderGone(p.Path):
-			bad = append(bad, "the folder of "+p.Name+" is gone, and its jobs wait")
+		case kedro.Gone(p.Path):
+			bad = append(bad, "the folder of "+p.Name+" is gone or empty, and its jobs wait")
 		case r.Error != nil:
 			bad = append(bad, p.Name+" can't be loaded")
 		case !known && !p.Catalog.Refreshing():

@@ -3,9 +3,15 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
 )
 
 // TestADiskIsLowBeforeRunsWait, and lower when they do.
@@ -28,6 +34,37 @@ func TestADiskIsLowBeforeRunsWait(t *testing.T) {
 	require.Equal(t, Degraded, (&Service{o: Options{DataDir: "/does/not/exist"}}).checkDisk().Grade)
 }
 
+// space is a disk that is as short as a test says.
+type space struct{ full, low bool }
+
+func (d *space) Full() bool { return d.full }
+func (d *space) Low() bool  { return d.low }
+
+// TestAFullDiskIsTold wherever somebody asks whether jobs are taken and why one waits,
+// although the store itself can still be written.
+func TestAFullDiskIsTold(t *testing.T) {
+	disk := &space{}
+	s := &Service{o: Options{Store: &checked{}, DataDir: t.TempDir(), Now: time.Now, Worker: true, Space: disk}, projects: map[string]*Project{"p": {Path: "."}}}
+	j := job.Job{Project: "p", Status: job.Pending}
+	require.NoError(t, s.Ready(t.Context()))
+	require.Contains(t, s.waitingFor(&j, store.Waiting{}), "slot")
+	disk.low = true
+	require.NoError(t, s.Ready(t.Context()), "jobs are still accepted")
+	require.Contains(t, s.waitingFor(&j, store.Waiting{}), "disk")
+	disk.full = true
+	require.True(t, fault.Is(s.Ready(t.Context()), fault.Unavailable))
+	require.ErrorContains(t, s.Ready(t.Context()), "disk")
+	require.Contains(t, s.checkDisk().Message, "no job is accepted")
+	*disk = space{}
+	require.NoError(t, s.Ready(t.Context()))
+}
+
+// TestSizesAreThoseOfTheSettings: 256MB is told as 256 MB.
+func TestSizesAreThoseOfTheSettings(t *testing.T) {
+	s := &Service{o: Options{DataDir: t.TempDir(), MinFree: 1 << 60 / megabyte * megabyte}}
+	require.Contains(t, s.checkDisk().Message, fmt.Sprintf("below %d MB", uint64(1<<60/megabyte)))
+}
+
 // checked is a store of which only Check is asked.
 type checked struct {
 	Store
@@ -38,12 +75,12 @@ func (c *checked) Check(context.Context) error { return c.err }
 
 // TestReadyComesBack by itself with what was away, and not while the service stops.
 func TestReadyComesBack(t *testing.T) {
-	store := &checked{}
-	s := &Service{o: Options{Store: store}}
+	st := &checked{}
+	s := &Service{o: Options{Store: st}}
 	require.NoError(t, s.Ready(t.Context()))
-	store.err = errors.New("the disk is full")
-	require.ErrorIs(t, s.Ready(t.Context()), store.err)
-	store.err = nil
+	st.err = errors.New("the disk is full")
+	require.ErrorIs(t, s.Ready(t.Context()), st.err)
+	st.err = nil
 	require.NoError(t, s.Ready(t.Context()))
 	s.Stop()
 	require.Error(t, s.Ready(t.Context()))

@@ -73,7 +73,13 @@ type PipelineSettings struct {
 	Timeout time.Duration // of its jobs unless they say otherwise; 0: the project's
 }
 
-// Options of New. Everything must be set, but for MinFree, RateLimit and CheckCallback.
+// Space is what is known of the data folder's disk.
+type Space interface {
+	Full() bool // nothing is accepted
+	Low() bool  // no run is begun
+}
+
+// Options of New. Everything must be set, but for MinFree, Space, RateLimit and CheckCallback.
 type Options struct {
 	Store    Store
 	Projects []Project // at least one, names unique
@@ -83,6 +89,8 @@ type Options struct {
 	Worker   bool // this process runs jobs
 	// MinFree is how many bytes must be free in DataDir for a run to begin.
 	MinFree uint64
+	// Space tells how short the disk is; nil: it never is.
+	Space Space
 	// WorkerLabels are those of this process's worker.
 	WorkerLabels map[string]string
 	Watcher      *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own

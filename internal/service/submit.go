@@ -66,6 +66,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, sub Submission) (v JobVi
 			if err != nil {
 				return v, false, err
 			}
+			store.AuditOf(ctx).Target(first.ID)
 			return s.view(ctx, *first), true, nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/kedro"
 	"github.com/kedrod/kedrod/internal/store"
 )
 
@@ -73,8 +74,11 @@ func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
 	case store.ScopeOfPipeline(store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}):
 		return waitsFor("pipeline", j.Pipeline, p.Pipelines[j.Pipeline].Slots, w)
 	}
-	if folderGone(p.Path) {
-		return fmt.Sprintf("The folder of the project %s is gone: %s. It runs when the folder is back.", j.Project, p.Path)
+	if kedro.Gone(p.Path) {
+		return fmt.Sprintf("The folder of the project %s is gone or empty: %s. It runs when the folder is back.", j.Project, p.Path)
+	}
+	if s.low() {
+		return "Too little space is free on the data folder's disk: no run begins until there is more."
 	}
 	return waitsForSlot
 }

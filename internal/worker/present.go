@@ -3,9 +3,9 @@ package worker
 import (
 	"errors"
 	"io/fs"
-	"os"
 
 	"github.com/kedrod/kedrod/internal/executor"
+	"github.com/kedrod/kedrod/internal/kedro"
 )
 
 // folderGone tells a project that vanished between claim and start.
@@ -19,11 +19,10 @@ func (w *Worker) present() []string {
 	names := make([]string, 0, len(w.names))
 	for _, name := range w.names {
 		p := w.projects[name]
-		_, err := os.Stat(p.Path)
-		if gone := errors.Is(err, fs.ErrNotExist); gone != w.gone[name] {
+		if gone := kedro.Gone(p.Path); gone != w.gone[name] {
 			w.gone[name] = gone
 			if gone {
-				w.o.Log.Error("the project's folder is gone: its jobs wait until it is back", "project", name, "path", p.Path)
+				w.o.Log.Error("the project's folder is gone or empty: its jobs wait until it is back", "project", name, "path", p.Path)
 			} else {
 				w.o.Log.Info("the project's folder is back: its jobs run again", "project", name)
 			}

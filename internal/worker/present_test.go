@@ -17,8 +17,10 @@ func TestJobsWaitForAProjectThatVanished(t *testing.T) {
 	r := newRig(t)
 	path, away := filepath.Join(r.dir, "project"), filepath.Join(r.dir, "away")
 	require.NoError(t, os.Mkdir(path, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(path, "pyproject.toml"), nil, 0o600))
 	r.opts.Projects[0].Path = path
 	require.NoError(t, os.Rename(path, away))
+	require.NoError(t, os.Mkdir(path, 0o700)) // as a mount point is, without its disk
 	r.start()
 	var jobs []job.Job
 	for range 5 {
@@ -31,6 +33,7 @@ func TestJobsWaitForAProjectThatVanished(t *testing.T) {
 		require.Equal(t, job.Pending, j.Status)
 		require.Zero(t, j.Attempt, "it was claimed for nothing")
 	}
+	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.Rename(away, path))
 	for _, j := range jobs {
 		j = r.ended(j.ID)

@@ -28,6 +28,9 @@ func Backup(ctx context.Context, path, to string) (err error) {
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := makePrivate(part); err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
 	db, err := sql.Open("sqlite", plainDSN(path))
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
@@ -128,6 +131,21 @@ func settle(part, name string) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// makePrivate makes an empty file that nobody else may read: jobs hold parameters, and
+// addresses with tokens in them. SQLite itself would give it what mode the umask leaves;
+// it fills a file that is empty, and its WAL gets the mode of the file. One that is there
+// stays as it is, unopened: to close it would end the locks that this process has on it.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func copyFile(from, to string) (err error) {

@@ -67,6 +67,10 @@ func openFault(path string, err error) error {
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return fault.Wrap(err, fault.Unavailable, path+" is not a database that kedrod can read: move it away to start afresh, or restore a backup")
 	}
+	return cantOpen(path, err)
+}
+
+func cantOpen(path string, err error) error {
 	return fault.Wrap(err, fault.Unavailable, "can't open "+path+": it must be writable, on a disk with space, and not held by another program")
 }
 

@@ -35,3 +35,31 @@ func TestOddFilesToReadFrom(t *testing.T) {
 		require.NoFileExists(t, filepath.Join(dir, "new.db"))
 	}
 }
+
+// TestNobodyElseReadsJobs: whatever the umask and the folder's mode, as systemd makes
+// /var/lib folders that all may enter. A file that is there keeps its mode.
+func TestNobodyElseReadsJobs(t *testing.T) {
+	old := syscall.Umask(0o022)
+	defer syscall.Umask(old)
+	dir := t.TempDir()
+	path, backup := filepath.Join(dir, "jobs.db"), filepath.Join(dir, "backup.db")
+	mode := func(path string) os.FileMode {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		return info.Mode().Perm()
+	}
+	s, err := Open(t.Context(), path, Options{})
+	require.NoError(t, err)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		require.Equal(t, os.FileMode(0o600), mode(path+suffix), path+suffix)
+	}
+	require.NoError(t, Backup(t.Context(), path, backup))
+	require.Equal(t, os.FileMode(0o600), mode(backup))
+	require.NoError(t, s.Close())
+
+	require.NoError(t, os.Chmod(path, 0o640)) // as an operator may want it
+	s, err = Open(t.Context(), path, Options{})
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o640), mode(path))
+	require.NoError(t, s.Close())
+}

@@ -50,6 +50,9 @@ type Options struct {
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s := &Store{path: path, now: o.Now, rand: o.Rand, hub: store.NewHub(), window: defaultWindow}
 	s.fillDefaults()
+	if err := makePrivate(path); err != nil {
+		return nil, cantOpen(path, err)
+	}
 	wdb, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
