@@ -43,7 +43,7 @@ func Doctor(ctx context.Context, cfg config.Config) ([]client.Finding, error) {
 	environ := os.Environ()
 	f.folder(cfg.DataDir)
 	f.listen(cfg)
-	found, err := findProjects(cfg, environ)
+	found, err := findProjects(cfg, environ, nil)
 	if err != nil {
 		f.fault("project", err)
 		f.system()

@@ -36,7 +36,7 @@ func Restore(ctx context.Context, dir, from string) (aside string, err error) {
 // only project of the settings.
 func Import(ctx context.Context, cfg config.Config, environ []string, from, project string, resubmit bool) (done sqlite.Imported, err error) {
 	if project == "" {
-		found, err := findProjects(cfg, environ)
+		found, err := findProjects(cfg, environ, nil)
 		if err != nil {
 			return done, err
 		}

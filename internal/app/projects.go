@@ -27,8 +27,8 @@ type foundProject struct {
 }
 
 // findProjects looks for every project of the settings and its interpreter. Errors
-// say what to do.
-func findProjects(cfg config.Config, environ []string) ([]foundProject, error) {
+// say what to do. instead may stand in for one that is not found; nil: nothing does.
+func findProjects(cfg config.Config, environ []string, instead func(config.Project) (foundProject, bool)) ([]foundProject, error) {
 	if len(cfg.Projects) == 0 {
 		return nil, fault.New(fault.Invalid, "no project to serve: name one with --project PATH, in KEDRO_PROJECT_PATH, or in the file's projects")
 	}
@@ -37,7 +37,13 @@ func findProjects(cfg config.Config, environ []string) ([]foundProject, error) {
 	for i := range cfg.Projects {
 		f, err := findProject(cfg.Projects[i], environ)
 		if err != nil {
-			return nil, err
+			stands := false
+			if instead != nil {
+				f, stands = instead(cfg.Projects[i])
+			}
+			if !stands {
+				return nil, err
+			}
 		}
 		if other, twice := names[f.project.Name]; twice {
 			return nil, fault.Newf(fault.Invalid, "two projects have the name %s (%s and %s): give one another name in the file's projects", f.project.Name, other, f.project.Path)
@@ -57,15 +63,19 @@ func findProject(settings config.Project, environ []string) (foundProject, error
 	if err != nil {
 		return foundProject{}, err
 	}
-	if settings.Name != "" {
-		project.Name = settings.Name
-	}
 	python, err := kedro.FindPython(settings.Python, project.Path, environ)
 	if err != nil {
 		return foundProject{}, err
 	}
+	return foundOf(settings, project, python), nil
+}
+
+func foundOf(settings config.Project, project kedro.Project, python kedro.Python) foundProject {
+	if settings.Name != "" {
+		project.Name = settings.Name
+	}
 	policy := kedro.EnvPolicy{Strict: settings.RunEnv == config.Strict, PassEnv: settings.PassEnv, Env: settings.Env}
-	return foundProject{settings: settings, project: project, python: python, policy: policy}, nil
+	return foundProject{settings: settings, project: project, python: python, policy: policy}
 }
 
 // servedProject is a project with everything that runs need.

@@ -67,9 +67,13 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	if err := checkExposed(ctx, cfg, db); err != nil {
 		return err
 	}
-	found, err := findProjects(cfg, p.Environ)
+	last := readLastFound(cfg.DataDir)
+	found, err := findProjects(cfg, p.Environ, func(settings config.Project) (foundProject, bool) { return last.instead(settings, log) })
 	if err != nil {
 		return err
+	}
+	if err := last.keep(found); err != nil { // a disk that is full, most likely
+		log.Warn("should a project's folder be gone at the next start, that start fails", "error", err)
 	}
 	listener, err := listen(ctx, cfg.Listen)
 	if err != nil {

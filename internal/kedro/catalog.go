@@ -126,17 +126,19 @@ func (c *Catalog) look() bool {
 
 // Run keeps the registry fresh until ctx ends: it looks every interval and loads
 // when the sources changed, and again after half a minute where the interpreter
-// failed. It returns nil.
+// failed. Of a project whose folder is gone it keeps what it knows. It returns nil.
 func (c *Catalog) Run(ctx context.Context) error {
 	ticker := time.NewTicker(c.opts.Interval)
 	defer ticker.Stop()
 	for {
-		if c.look() || c.retryDue() {
+		switch {
+		case Gone(c.opts.Inspector.Project.Path): // what is known stays
+		case c.look() || c.retryDue():
 			if _, err := c.Refresh(ctx); err != nil && ctx.Err() == nil {
 				c.opts.Log.Error("the registry can't be read", "project", c.opts.Inspector.Project.Name, "error", err)
 				c.setRetry()
 			}
-		} else {
+		default:
 			c.refreshCode(ctx)
 		}
 		select {

@@ -95,7 +95,7 @@ func readProject(dir string) (Project, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if info, statErr := os.Stat(path); statErr != nil || !info.IsDir() {
-			return Project{}, fault.Wrap(errNoProject, fault.Invalid, fmt.Sprintf("the project folder %s does not exist: correct --project or KEDRO_PROJECT_PATH", path))
+			return Project{}, fault.Wrap(errNoProject, fault.Invalid, fmt.Sprintf("the project folder %s does not exist: correct --project, KEDRO_PROJECT_PATH or the settings file, or mount its disk", path))
 		}
 		return Project{}, fault.Wrap(errNoProject, fault.Invalid, fmt.Sprintf("%s is not a Kedro project: it has no pyproject.toml; name the folder that holds it with --project", path))
 	case err != nil:
