@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/fault"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
 	"github.com/kedrod/kedrod/internal/store/sqlite"
 )
 
@@ -33,21 +36,16 @@ func Restore(ctx context.Context, dir, from string) (aside string, err error) {
 
 // Import takes over the jobs of a jobs.db of the stack that kedrod replaces, also
 // while the data folder is served. project is the name that they get; "": that of the
-// only project of the settings.
+// only project of the settings. The audit names the file.
 func Import(ctx context.Context, cfg config.Config, environ []string, from, project string, resubmit bool) (done sqlite.Imported, err error) {
-	if project == "" {
+	if project == "" || resubmit { // what waits again needs somebody to run it
 		found, err := findProjects(cfg, environ, nil)
 		if err != nil {
 			return done, err
 		}
-		if len(found) > 1 {
-			var names []string
-			for i := range found {
-				names = append(names, found[i].project.Name)
-			}
-			return done, fault.InvalidField("as", "several projects are served: say by --as which of them the jobs belong to: "+strings.Join(names, ", "))
+		if project, err = projectOf(found, project); err != nil {
+			return done, err
 		}
-		project = found[0].project.Name
 	}
 	if err := makeFolder(cfg.DataDir); err != nil {
 		return done, err
@@ -57,5 +55,27 @@ func Import(ctx context.Context, cfg config.Config, environ []string, from, proj
 		return done, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	who := localName()
+	ctx, _ = store.WithAudit(ctx, store.AuditEntry{
+		At: job.Truncate(time.Now()), Who: &who, Call: "import", Target: filepath.Base(from), Outcome: store.AuditDone, Address: "local",
+	})
 	return db.Import(ctx, from, sqlite.ImportOptions{Project: project, Resubmit: resubmit})
+}
+
+// projectOf finds the project that jobs are to belong to; the only one where none is
+// named.
+func projectOf(found []foundProject, name string) (string, error) {
+	var names []string
+	for i := range found {
+		names = append(names, found[i].project.Name)
+	}
+	switch {
+	case name == "" && len(names) == 1:
+		return names[0], nil
+	case name == "":
+		return "", fault.InvalidField("as", "several projects are served: say by --as which of them the jobs belong to: "+strings.Join(names, ", "))
+	case !slices.Contains(names, name):
+		return "", fault.InvalidField("as", "no such project is in the settings, so nobody would run what waits again; there is: "+strings.Join(names, ", "))
+	}
+	return name, nil
 }

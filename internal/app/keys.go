@@ -41,10 +41,7 @@ func LocalStore(ctx context.Context, dir string, create bool) (c *client.Client,
 		return nil, nil, err
 	}
 	svc := service.New(service.Options{Store: db, Runs: rundir.New(filepath.Join(dir, "runs")), DataDir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-	who := "local"
-	if u, err := user.Current(); err == nil {
-		who += ":" + u.Username
-	}
+	who := localName()
 	caller := service.Caller{Name: &who, Rights: auth.Rights()}
 	handler := httpapi.New(httpapi.Options{Service: svc, Authenticate: func(*http.Request) (service.Caller, error) { return caller, nil }})
 	c, err = client.New("http://local", client.Config{HTTPClient: &http.Client{Transport: direct{handler}}})
@@ -52,6 +49,15 @@ func LocalStore(ctx context.Context, dir string, create bool) (c *client.Client,
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return c, db.Close, nil
+}
+
+// localName is what the audit calls somebody who works on the store itself.
+func localName() string {
+	who := "local"
+	if u, err := user.Current(); err == nil {
+		who += ":" + u.Username
+	}
+	return who
 }
 
 // direct calls a handler in this process.

@@ -100,7 +100,7 @@ func (a *app) importJobs() *cobra.Command {
 			}
 			a.say("%s taken over, %d of which had not ended; %d were here already", count(done.New, "job"), done.Unfinished, done.Known)
 			if done.Skipped > 0 {
-				a.say("%s skipped: without an id or a pipeline", count(done.Skipped, "row"))
+				a.say("%s skipped: without an id or a pipeline that can be kept (text of 1 to 500 bytes)", count(done.Skipped, "row"))
 			}
 			return nil
 		},
