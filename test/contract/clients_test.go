@@ -15,7 +15,7 @@ func inhabited(t *testing.T) (*server, []string) {
 	t.Helper()
 	s := serve(t, project(t), t.TempDir(), "--concurrency", "1")
 	admin := s.key(t, "admin")
-	env := []string{"KEDROD_URL=" + s.url, "ADMIN_KEY=" + admin, "RUNNER_KEY=" + s.key(t, "runner")}
+	env := []string{"KEDROD_URL=" + s.URL, "ADMIN_KEY=" + admin, "RUNNER_KEY=" + s.key(t, "runner")}
 	s.ready(t, admin)
 	return s, env
 }
@@ -26,7 +26,7 @@ func TestPythonClient(t *testing.T) {
 	t.Parallel()
 	s, env := inhabited(t)
 	dir := t.TempDir()
-	out := tool(dir, "-m", "openapi_python_client", "generate", "--url", s.url+"/openapi.json", "--meta", "none", "--output-path", "kedrod_client",
+	out := tool(dir, "-m", "openapi_python_client", "generate", "--url", s.URL+"/openapi.json", "--meta", "none", "--output-path", "kedrod_client",
 		"--fail-on-warning").must(t)
 	require.NotContains(t, strings.ToLower(out), "warning")
 	program := tool(dir, filepath.Join(root, "test", "contract", "python", "steps.py"))
@@ -43,7 +43,7 @@ func TestTypeScriptClient(t *testing.T) {
 	bin := filepath.Join(npm, "node_modules", ".bin")
 	require.NoError(t, os.Symlink(filepath.Join(npm, "node_modules"), filepath.Join(dir, "node_modules")))
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(root, "test", "contract", "typescript"))))
-	command{dir: dir, name: filepath.Join(bin, "openapi-typescript"), args: []string{s.url + "/openapi.json", "-o", "kedrod.d.ts"}}.must(t)
+	command{dir: dir, name: filepath.Join(bin, "openapi-typescript"), args: []string{s.URL + "/openapi.json", "-o", "kedrod.d.ts"}}.must(t)
 	command{dir: dir, name: filepath.Join(bin, "tsc"), args: []string{"--project", "tsconfig.json"}}.must(t)
 	require.Contains(t, command{dir: dir, name: "node", args: []string{"out/steps.js"}, env: env}.must(t), "all steps done")
 }

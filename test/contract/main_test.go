@@ -7,21 +7,18 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kedrod/kedrod/test/launch"
 )
 
-// patience bounds every wait for something that must happen. It is long, since the
-// machine may be busy; nothing waits that long when all is well.
-const patience = 2 * time.Minute
+const patience = launch.Patience
 
 var (
 	binary string // the kedrod that is tested
@@ -34,50 +31,35 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	flag.Parse()
-	// The tests wait for other processes and work little themselves.
-	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		if err := f.Value.Set(strconv.Itoa(runtime.GOMAXPROCS(0) + 1)); err != nil {
-			return fail("%v", err)
-		}
-	}
-	dir, err := os.Getwd()
+	scratch, err := os.MkdirTemp("", "kedrod-contract-")
 	if err != nil {
-		return fail("%v", err)
+		return fail(err)
 	}
-	root = filepath.Dir(filepath.Dir(dir))
-	if kedro = os.Getenv("KEDROD_TEST_PYTHON"); kedro == "" {
-		kedro = filepath.Join(root, ".cache", "venv-kedro", "bin", "python")
+	defer func() { _ = os.RemoveAll(scratch) }()
+	if err := launch.Parallel(); err != nil {
+		return fail(err)
+	}
+	if root, err = launch.Root(); err != nil {
+		return fail(err)
+	}
+	if kedro, err = launch.Python(root); err != nil {
+		return fail(err)
 	}
 	python = filepath.Join(root, ".cache", "venv-contract", "bin", "python")
 	npm = filepath.Join(root, ".cache", "npm-contract")
-	for path, verb := range map[string]string{kedro: "env-kedro", python: "env-contract", filepath.Join(npm, "node_modules"): "env-contract"} {
+	for _, path := range []string{python, filepath.Join(npm, "node_modules")} {
 		if _, err := os.Stat(path); err != nil {
-			return fail("there is no %s: run `make %s`", path, verb)
+			return fail(fmt.Errorf("there is no %s: run `make env-contract`", path))
 		}
 	}
-	scratch, err := os.MkdirTemp("", "kedrod-contract-")
-	if err != nil {
-		return fail("make a folder for the binary: %v", err)
-	}
-	defer func() { _ = os.RemoveAll(scratch) }()
-	binary = filepath.Join(scratch, "kedrod")
-	args := []string{"build", "-buildvcs=false", "-o", binary}
-	environ := os.Environ()
-	if raceDetector {
-		args = append(args, "-race")
-		environ = append(environ, "CGO_ENABLED=1")
-	}
-	cmd := exec.Command("go", append(args, "./cmd/kedrod")...)
-	cmd.Dir, cmd.Env = root, environ
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fail("go build ./cmd/kedrod: %v\n%s", err, out)
+	if binary, err = launch.Build(root, scratch); err != nil {
+		return fail(err)
 	}
 	return m.Run()
 }
 
-func fail(format string, args ...any) int {
-	fmt.Fprintf(os.Stderr, format+"\n", args...)
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, err)
 	return 1
 }
 
@@ -124,19 +106,6 @@ func tool(dir string, args ...string) command {
 	return command{dir: dir, name: python, args: args, env: []string{path}}
 }
 
-// environment is this process's own, less what would change what is tested.
 func environment(more ...string) []string {
-	// Else a process that was built with the race detector takes a second to exit.
-	env := []string{"GORACE=atexit_sleep_ms=0"}
-	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		switch {
-		case strings.HasPrefix(name, "KEDRO"), strings.HasPrefix(name, "XDG_"), strings.HasPrefix(name, "PYTHON"), strings.HasPrefix(name, "SCHEMATHESIS"),
-			strings.HasPrefix(name, "NODE_"), strings.HasPrefix(name, "npm_"),
-			name == "VIRTUAL_ENV", name == "CONDA_PREFIX", name == "GORACE":
-		default:
-			env = append(env, entry)
-		}
-	}
-	return append(append(env, "XDG_CONFIG_HOME="+filepath.Join(os.TempDir(), "kedrod-contract-no-settings")), more...)
+	return launch.Environment([]string{"SCHEMATHESIS", "NODE_", "npm_"}, more...)
 }

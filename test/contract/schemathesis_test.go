@@ -77,7 +77,7 @@ var testCases = regexp.MustCompile(`(\d+) generated`)
 func judge(t *testing.T, s *server, role, id, key string, examples int) {
 	t.Helper()
 	from := filepath.Join(root, "test", "contract", "schemathesis")
-	args := []string{"--no-color", "--config-file", filepath.Join(from, "schemathesis.toml"), "run", s.url + "/openapi.json",
+	args := []string{"--no-color", "--config-file", filepath.Join(from, "schemathesis.toml"), "run", s.URL + "/openapi.json",
 		"--max-examples", strconv.Itoa(examples)}
 	if role == "nobody" {
 		args = append(args, "--exclude-operation-id", "create-key") // with the first key it would ask for keys

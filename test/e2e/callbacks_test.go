@@ -106,7 +106,7 @@ func TestCallback(t *testing.T) {
 		require.NotContains(t, m.raw, "s3cret")
 		require.Contains(t, s.cli(t, "show", job.ID).out, "callback is  delivered")
 	}
-	require.NotContains(t, s.errs.String(), "s3cret", "a token is no business of the log")
+	require.NotContains(t, s.Log.String(), "s3cret", "a token is no business of the log")
 }
 
 // TestCallbackOverKillMinus9: what is to be told when the service is killed, with an

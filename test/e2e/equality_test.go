@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/test/launch"
 )
 
 // exitStatus is how a process ended.
@@ -31,7 +32,7 @@ func byHand(t *testing.T, dir, pipeline string, args ...string) exitStatus {
 	if err != nil && !errors.As(err, &ended) {
 		require.NoError(t, err)
 	}
-	t.Logf("kedro run --pipeline %s by hand: %s\n%s", pipeline, cmd.ProcessState, tail(string(out), 3))
+	t.Logf("kedro run --pipeline %s by hand: %s\n%s", pipeline, cmd.ProcessState, launch.Tail(string(out), 3))
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
 		return exitStatus{-1, signalNames[status.Signal()]}
 	}

@@ -106,7 +106,7 @@ func TestKeys(t *testing.T) {
 		require.Equal(t, http.StatusOK, code, path)
 	}
 	for _, key := range []string{admin.Secret, nightly} {
-		require.NotContains(t, s.errs.String(), key[13:])
+		require.NotContains(t, s.Log.String(), key[13:])
 		require.NotContains(t, r.out+r.err, key[13:])
 	}
 	again := s.restart(t)
@@ -117,8 +117,7 @@ func TestKeys(t *testing.T) {
 // restart ends the server in good order and starts another.
 func (s *server) restart(t *testing.T) *server {
 	t.Helper()
-	require.NoError(t, s.finish())
-	s.stopped = true
+	require.NoError(t, s.End())
 	return s.again(t)
 }
 

@@ -19,7 +19,7 @@ func (s *server) worker(t *testing.T) string {
 	eventually(t, "a worker has the server's pid", func() bool {
 		all, err := s.Workers(t.Context())
 		for _, w := range all {
-			if err == nil && w.PID == s.cmd.Process.Pid && w.Status != "stopped" && w.Status != "lost" {
+			if err == nil && w.PID == s.PID && w.Status != "stopped" && w.Status != "lost" {
 				id = w.ID
 			}
 		}

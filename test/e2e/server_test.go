@@ -1,16 +1,10 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -19,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/test/launch"
 )
 
 // setup says how a kedrod serve is started.
@@ -34,20 +29,14 @@ type setup struct {
 // server is one kedrod serve that was started.
 type server struct {
 	*client.Client
-	URL  string
-	Line string // what it printed when it listened
-	Data string
-
-	setup   setup
-	cmd     *exec.Cmd
-	errs    *lockedBuffer
-	ended   chan struct{} // closed when the process has been waited for
-	code    int           // its exit code then, -1 for a signal
-	stopped bool          // the test ended it itself
+	*launch.Process
+	URL   string
+	Data  string
+	setup setup
 }
 
-// launch starts one and waits until it listens.
-func launch(s setup, scratch string) (*server, error) {
+// startServer starts one and waits until it listens.
+func startServer(s setup, scratch string) (*server, error) {
 	if s.data == "" {
 		s.data = filepath.Join(scratch, "data")
 	}
@@ -59,40 +48,12 @@ func launch(s setup, scratch string) (*server, error) {
 	}
 	cmd := exec.Command(binary, s.flags("serve")...)
 	cmd.Dir, cmd.Env = s.dir, environment(s.env...)
-	cmd.Stdin = nil
-	errs := new(lockedBuffer)
-	cmd.Stderr = errs
-	out, err := cmd.StdoutPipe()
+	p, err := launch.Start(cmd)
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	srv := &server{Data: s.data, setup: s, cmd: cmd, errs: errs, ended: make(chan struct{})}
-	first := make(chan string, 1)
-	go func() {
-		defer close(srv.ended)
-		lines := bufio.NewReader(out)
-		line, _ := lines.ReadString('\n')
-		first <- line
-		_, _ = io.Copy(io.Discard, lines)
-		_ = cmd.Wait()
-		srv.code = cmd.ProcessState.ExitCode()
-	}()
-	select {
-	case srv.Line = <-first:
-	case <-time.After(patience):
-		_ = cmd.Process.Kill()
-		<-srv.ended
-		return nil, fmt.Errorf("kedrod serve did not listen within %s:\n%s", patience, errs)
-	}
-	srv.URL = regexp.MustCompile(`http://[0-9A-Za-z.:\[\]-]+`).FindString(srv.Line)
-	if srv.URL == "" {
-		<-srv.ended
-		return srv, fmt.Errorf("kedrod serve printed %q and ended with %d:\n%s", srv.Line, srv.code, errs)
-	}
-	srv.Client, err = client.New(srv.URL, client.Config{})
+	srv := &server{Process: p, URL: p.Base, Data: s.data, setup: s}
+	srv.Client, err = client.New(p.Base, client.Config{})
 	return srv, err
 }
 
@@ -121,14 +82,14 @@ func (s setup) flags(verb string) []string {
 // serve starts one that ends with the test.
 func serve(t *testing.T, s setup) *server {
 	t.Helper()
-	srv, err := launch(s, t.TempDir())
+	srv, err := startServer(s, t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		if err := srv.finish(); err != nil {
+		if err := srv.End(); err != nil {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("kedrod's log:\n%s", tail(srv.errs.String(), 60))
+			t.Logf("kedrod's log:\n%s", launch.Tail(srv.Log.String(), 60))
 		}
 	})
 	return srv
@@ -143,8 +104,7 @@ func (s *server) again(t *testing.T) *server {
 // signal sends one to serve alone.
 func (s *server) signal(t *testing.T, sig os.Signal) {
 	t.Helper()
-	s.stopped = true
-	require.NoError(t, s.cmd.Process.Signal(sig))
+	require.NoError(t, s.Signal(sig))
 }
 
 // crash is kill -9. It returns when the process is gone.
@@ -157,54 +117,12 @@ func (s *server) crash(t *testing.T) {
 // wait gives the exit code once the process has ended.
 func (s *server) wait(t *testing.T) int {
 	t.Helper()
-	select {
-	case <-s.ended:
-	case <-time.After(patience):
-		require.FailNow(t, "kedrod serve did not end", "%s", tail(s.errs.String(), 40))
-	}
-	return s.code
+	code, err := s.Exited()
+	require.NoError(t, err)
+	return code
 }
 
-// finish ends the process by SIGTERM, unless the test did, and tells what was wrong
-// with it.
-func (s *server) finish() error {
-	if !s.stopped {
-		_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	}
-	select {
-	case <-s.ended:
-	case <-time.After(patience):
-		_ = s.cmd.Process.Kill()
-		<-s.ended
-		return fmt.Errorf("kedrod serve did not end after SIGTERM")
-	}
-	log := s.errs.String()
-	switch {
-	case strings.Contains(log, "WARNING: DATA RACE"):
-		return fmt.Errorf("a data race in kedrod serve:\n%s", log)
-	case strings.Contains(log, "panic"):
-		return fmt.Errorf("a panic in kedrod serve:\n%s", log)
-	case !s.stopped && s.code != 0:
-		return fmt.Errorf("kedrod serve ended with %d:\n%s", s.code, tail(log, 40))
-	}
-	return nil
-}
-
-// environment is this process's own, less what would change what is tested.
-func environment(more ...string) []string {
-	// Else a process that was built with the race detector takes a second to exit.
-	env := []string{"GORACE=atexit_sleep_ms=0"}
-	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		switch {
-		case strings.HasPrefix(name, "KEDRO"), strings.HasPrefix(name, "XDG_"), strings.HasPrefix(name, "PYTHON"),
-			name == "VIRTUAL_ENV", name == "CONDA_PREFIX", name == "GORACE":
-		default:
-			env = append(env, entry)
-		}
-	}
-	return append(append(env, "XDG_CONFIG_HOME="+filepath.Join(os.TempDir(), "kedrod-e2e-no-settings")), more...)
-}
+func environment(more ...string) []string { return launch.Environment(nil, more...) }
 
 // pool is the server of tests that leave no traces others could see.
 type pool struct {
@@ -229,7 +147,7 @@ func sharedServer(t *testing.T) *server {
 		if shared.err = copyTree(filepath.Join(root, "test", "projects", "minimal"), shared.project); shared.err != nil {
 			return
 		}
-		shared.server, shared.err = launch(setup{projects: []string{shared.project}, args: []string{"--concurrency", "3"}}, shared.scratch)
+		shared.server, shared.err = startServer(setup{projects: []string{shared.project}, args: []string{"--concurrency", "3"}}, shared.scratch)
 	})
 	require.NoError(t, shared.err)
 	known(t, shared.server)
@@ -239,7 +157,7 @@ func sharedServer(t *testing.T) *server {
 // stop ends the shared server. A data race in it ends the tests with an error.
 func (p *pool) stop() {
 	if p.server != nil {
-		if err := p.server.finish(); err != nil {
+		if err := p.server.End(); err != nil {
 			panic(err)
 		}
 	}
@@ -286,28 +204,4 @@ func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// lockedBuffer gathers what a process prints while others read it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// tail is the last lines of a text.
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

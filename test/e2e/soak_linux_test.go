@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/test/launch"
 )
 
 // soakEnv makes the soak longer: minutes of load.
@@ -81,7 +82,7 @@ func TestSoak(t *testing.T) {
 	require.Zero(t, failed.Load())
 	require.Greater(t, done.Load(), int64(10))
 	allowed := before.memory*5/4 + 16<<20
-	if raceDetector { // its shadow of what was ever touched fills up for longer than this; make soak goes without it
+	if launch.RaceDetector { // its shadow of what was ever touched fills up for longer than this; make soak goes without it
 		allowed = before.memory * 2
 	}
 	require.LessOrEqual(t, after.memory, allowed, "memory grows")
@@ -181,7 +182,7 @@ var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
 
 func gauge(t *testing.T, s *server) (v vitals) {
 	t.Helper()
-	dir := fmt.Sprintf("/proc/%d/", s.cmd.Process.Pid)
+	dir := fmt.Sprintf("/proc/%d/", s.PID)
 	f, err := os.Open(dir + "smaps_rollup")
 	require.NoError(t, err)
 	defer f.Close()
