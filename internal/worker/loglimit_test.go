@@ -25,7 +25,7 @@ func TestALogStaysWithinItsLimitWhileTheRunGoesOn(t *testing.T) {
 	}{
 		"loud":  {6_000_000, "a line of a log\na line", "a line of a log\n", 0},
 		"lines": {14_888_896, "1\n2\n3\n", "1999999\n2000000\n", 0},
-		"line":  {64_000_000 + 11, "begin\nxxx", "xxx\nend\n", 1},
+		"line":  {64_000_000 + 11, "begin\nzzz", "zzz\nend\n", 1},
 	} {
 		t.Run(pipeline, func(t *testing.T) {
 			r := newRig(t)

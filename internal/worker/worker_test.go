@@ -39,7 +39,7 @@ fail) echo 'Running node: f: f([a]) -> [b]'; printf 'Traceback (most recent call
 killed) kill -9 $$ ;;
 loud) yes 'a line of a log' | head -c 6000000; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
 lines) seq 1 2000000; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
-line) echo begin; head -c 64000000 /dev/zero | tr '\0' x; echo; echo end; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
+line) echo begin; head -c 64000000 /dev/zero | tr '\0' z; echo; echo end; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
 sleep) touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
 stubborn)
 	trap '' INT TERM
