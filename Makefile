@@ -24,7 +24,7 @@ RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
 REAL_TESTS = $$(find client cmd internal -name '*real_test.go' | xargs -r grep -hoE '^func Test[A-Za-z0-9_]+' | cut -c6- | paste -sd '|')
 
-.PHONY: help build demo test test-fast lint fuzz schemathesis vulncheck docs docs-current bench history soak release clean env-kedro env-contract env-yardstick .cache/venv-kedro
+.PHONY: help build demo test test-fast lint fuzz schemathesis vulncheck docs docs-current bench history soak release clean env-kedro env-contract env-postgres env-yardstick .cache/venv-kedro
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,11 +35,11 @@ build: ## bin/kedrod, static, with the version stamped in
 demo: build env-kedro ## serve the example project, run a pipeline of it through the service, show the result
 	@scripts/demo.sh bin/kedrod $(KEDRO_PYTHON) $(EXAMPLE) $(EXAMPLE_PIPELINE)
 
-test: env-kedro env-contract ## go vet and every test, with the race detector, on real Kedro too
+test: env-kedro env-contract env-postgres ## go vet and every test, with the race detector, on real Kedro too
 	go vet ./...
 	CGO_ENABLED=1 go test -race -p 2 -timeout 10m ./...
 
-test-fast: ## the tests that need no Kedro, without the race detector; under a minute
+test-fast: env-postgres ## the tests that need no Kedro, without the race detector; under a minute
 	go test -timeout 60s -skip "^($(REAL_TESTS))$$" $(FAST_PACKAGES)
 
 lint: bin/golangci-lint ## golangci-lint, other systems' builds, and the checks of scripts/lint.sh
@@ -101,6 +101,9 @@ env-kedro:
 env-contract:
 	@PYTHON=$(PYTHON) scripts/venv.sh contract test/contract/requirements.txt
 	@scripts/npm.sh contract test/contract
+
+env-postgres:
+	@scripts/postgres.sh
 
 env-yardstick:
 	@command -v redis-server >/dev/null || { echo 'installing redis-server'; \

@@ -1,0 +1,92 @@
+package pgtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// binaries finds the folder that has PostgreSQL's programs: that of PATH, or the newest
+// of those where Debian puts them.
+func binaries() (string, error) {
+	if path, err := exec.LookPath("postgres"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil && complete(filepath.Dir(path)) {
+			return filepath.Dir(path), nil
+		}
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range slices.Backward(found) {
+		if complete(dir) {
+			return dir, nil
+		}
+	}
+	return "", errMissing
+}
+
+func complete(dir string) bool {
+	for _, name := range []string{"postgres", "initdb", "psql"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	folderPattern = "kedrod-pgtest-*"
+	claimName     = "claim" // locked while the test binary lives
+)
+
+// makeFolder makes a folder that everybody can pass and whoever runs PostgreSQL can
+// write to, short enough for the name of a socket in it.
+func makeFolder() (folder string, claim *os.File, err error) {
+	above := os.TempDir()
+	if len(above) > 60 {
+		above = "/tmp"
+	}
+	if folder, err = os.MkdirTemp(above, folderPattern); err != nil {
+		return "", nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(folder))
+		}
+	}()
+	if err := os.Chmod(folder, 0o755); err != nil { //nolint:gosec // PostgreSQL's user is another
+		return "", nil, err
+	}
+	if err := giveAway(folder); err != nil {
+		return "", nil, fmt.Errorf("a folder for PostgreSQL: %w", err)
+	}
+	if claim, err = os.Create(filepath.Join(folder, claimName)); err != nil {
+		return "", nil, err
+	}
+	return folder, claim, syscall.Flock(int(claim.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}
+
+// sweep removes what test binaries left behind that were killed.
+func sweep() {
+	found, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPattern)) // the pattern is a good one
+	for _, folder := range found {
+		info, err := os.Stat(folder)
+		if err != nil || time.Since(info.ModTime()) < time.Minute { // it may be in the making
+			continue
+		}
+		claim, err := os.Open(filepath.Join(folder, claimName))
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(claim.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.RemoveAll(folder) // somebody else's next start tries again
+		}
+		_ = claim.Close()
+	}
+}
