@@ -34,6 +34,7 @@ import (
 	"github.com/kedrod/kedrod/internal/service"
 	"github.com/kedrod/kedrod/internal/store"
 	"github.com/kedrod/kedrod/internal/store/sqlite"
+	"github.com/kedrod/kedrod/internal/systemd"
 	"github.com/kedrod/kedrod/internal/worker"
 )
 
@@ -140,7 +141,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 			Audit: cfg.Retention.Audit,
 		},
 	})
-	s := &server{disk: space, metrics: figures, keeper: keeper, notifier: notifier, cfg: cfg, process: p, log: log, worker: w, projects: projects, listener: listener, service: svc}
+	s := &server{disk: space, metrics: figures, keeper: keeper, notifier: notifier, cfg: cfg, process: p, manager: systemd.Of(p.Environ), log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
 }
 
@@ -221,6 +222,7 @@ func settle(ctx context.Context, db *sqlite.Store, w *worker.Worker, log *slog.L
 type server struct {
 	cfg      config.Config
 	process  Process
+	manager  systemd.Manager
 	log      *slog.Logger
 	worker   *worker.Worker
 	projects *projectSet
@@ -272,9 +274,11 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.disk.Run(background) })
 	group.Go(func() error { return s.notifier.Run(background) })
 	group.Go(func() error { s.signals(failed, drain); return nil })
+	group.Go(func() error { s.feedWatchdog(background); return nil })
 	if _, err := fmt.Fprintln(s.process.Out, s.greeting()); err != nil {
 		s.log.Warn("the line about the address could not be printed", "error", err)
 	}
+	s.tell(s.manager.Ready(s.greeting()))
 	s.log.Info("kedrod serves", "address", "http://"+s.listener.Addr().String(), "version", s.process.Version, "data_dir", s.cfg.DataDir,
 		"slots", s.cfg.Concurrency, "authentication", s.service.AuthenticationOn())
 
@@ -309,6 +313,7 @@ func (s *server) signals(ctx context.Context, drain context.CancelFunc) {
 	select {
 	case sig := <-s.process.Signals:
 		s.log.Info("stopping: no new job is started; a second signal ends the runs at once", "signal", sig.String())
+		s.tell(s.manager.Stopping("stopping: no new job is started"))
 		s.service.Stop()
 		drain()
 	case <-ctx.Done():

@@ -71,6 +71,8 @@ type Worker struct {
 	killed context.Context // ends with Kill
 	kill   context.CancelFunc
 
+	claiming, cancelling pulse // of the two loops
+
 	mu     sync.Mutex
 	active map[string]*attempt // by job id
 	wg     sync.WaitGroup
@@ -124,7 +126,9 @@ func (w *Worker) claimLoop(ctx, work context.Context) {
 	defer unsubscribe()
 	failing := false
 	var due duties
+	defer w.claiming.rest()
 	for ctx.Err() == nil {
+		w.claiming.beat()
 		err := w.tick(ctx, work, &due)
 		if err != nil && !failing && ctx.Err() == nil {
 			w.o.Log.Error("no job can be claimed; trying again each second", "error", err)
@@ -266,7 +270,9 @@ func (w *Worker) watchCancels(ctx context.Context) {
 	defer unsubscribe()
 	ticker := time.NewTicker(w.poll)
 	defer ticker.Stop()
+	defer w.cancelling.rest()
 	for {
+		w.cancelling.beat()
 		select {
 		case <-ctx.Done():
 			return

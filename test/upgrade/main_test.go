@@ -1,0 +1,37 @@
+// Package upgrade tests what keeps a service up: the new binary under the same process
+// id, and the service manager's side of it. Runs are those of a stand-in for Kedro's
+// interpreter, so that what is seen is the service.
+package upgrade
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/kedrod/kedrod/test/launch"
+)
+
+var binary string // the kedrod that is tested
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	scratch, err := os.MkdirTemp("", "kedrod-upgrade-")
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	root, err := launch.Root()
+	if err != nil {
+		return fail(err)
+	}
+	if binary, err = launch.Build(root, scratch); err != nil {
+		return fail(err)
+	}
+	return m.Run()
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
