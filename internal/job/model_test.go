@@ -81,6 +81,17 @@ func (m *model) lose(worker string) bool {
 	return true
 }
 
+func (m *model) abandon(ref job.Ref) bool {
+	return ref.Attempt == m.attempt && ref.Worker == m.worker && m.lose(ref.Worker)
+}
+
+func (m *model) assert(ref job.Ref) bool {
+	if m.status == job.Running {
+		return ref.Attempt == m.attempt && ref.Worker == m.worker
+	}
+	return ref.Attempt == m.attempt+1 && m.claim(ref.Worker)
+}
+
 func (m *model) giveBack(ref job.Ref) bool {
 	if m.status != job.Running || ref.Attempt != m.attempt || ref.Worker != m.worker {
 		return false
@@ -139,6 +150,18 @@ func TestStateMachineAgainstModel(t *testing.T) {
 			"lose": func(t *rapid.T) {
 				w := workers.Draw(t, "worker")
 				require.Equal(t, m.lose(w), j.Lose(w, now))
+			},
+			"abandon": func(t *rapid.T) {
+				r := ref.Draw(t, "ref")
+				require.Equal(t, m.abandon(r), j.Abandon(r, now) == nil)
+			},
+			"assert": func(t *rapid.T) {
+				r := ref.Draw(t, "ref")
+				a, err := j.Assert(r, now)
+				require.Equal(t, m.assert(r), err == nil)
+				if err == nil {
+					require.Equal(t, job.Attempt{JobID: "j", Number: j.Attempt, Worker: j.Worker, Status: job.Running, ClaimedAt: *j.StartedAt}, a)
+				}
 			},
 			"give back": func(t *rapid.T) {
 				r := ref.Draw(t, "ref")

@@ -48,13 +48,17 @@ func (j *Job) Claim(worker string, now time.Time) (Attempt, error) {
 	if j.Status != Pending || j.ReadyAt().After(now) || j.expired(now) {
 		return Attempt{}, ErrNotClaimable
 	}
+	return j.claim(worker, now), nil
+}
+
+func (j *Job) claim(worker string, now time.Time) Attempt {
 	now = Truncate(now)
 	j.Status, j.Worker, j.LastOutcome = Running, worker, ""
 	j.Attempt++
 	j.StartedAt = &now // the claim's, until Started tells the process's
 	j.NextTryAt, j.ExecutionTime, j.Progress, j.Results = nil, nil, nil, nil
 	j.Reason, j.ErrorMessage, j.Start, j.Warnings = "", nil, "", nil
-	return Attempt{JobID: j.ID, Number: j.Attempt, Worker: worker, Status: Running, ClaimedAt: now}, nil
+	return Attempt{JobID: j.ID, Number: j.Attempt, Worker: worker, Status: Running, ClaimedAt: now}
 }
 
 // Advance records what is known of a run under way: when its process started, how
@@ -154,6 +158,11 @@ func (j *Job) Lose(worker string, now time.Time) bool {
 	if j.Status != Running || j.Worker != worker {
 		return false
 	}
+	j.lose(now)
+	return true
+}
+
+func (j *Job) lose(now time.Time) {
 	j.Progress = nil
 	switch {
 	case j.CancelRequestedAt != nil:
@@ -164,7 +173,6 @@ func (j *Job) Lose(worker string, now time.Time) bool {
 	default:
 		j.end(Failed, WorkerLost, lostMessage(j.Queue.MaxRecoveries), now)
 	}
-	return true
 }
 
 func lostMessage(recoveries int) string {

@@ -95,6 +95,11 @@ type Worker struct {
 	StartedAt time.Time
 	SeenAt    time.Time
 	Running   []string // ids of its jobs; filled by Workers, not stored
+
+	Beat         int64         // the last renewal's; written by Renew alone
+	Lease        time.Duration // whole milliseconds; 0: it is never lost for its silence
+	BootID       string        // of the machine's run since it was started; "" where that is not known
+	PIDNamespace string        // in which PID is a number; "" where that is not known
 }
 
 // Topics of a Hub.

@@ -255,35 +255,39 @@ func (t *tx) closeAttempt(ctx context.Context, ref job.Ref, as job.Status, now t
 // marks the worker so. It gives the jobs as they are then.
 func (s *Store) LoseWorker(ctx context.Context, worker string) ([]job.Job, error) {
 	var lost []job.Job
-	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
-		lost = lost[:0]
-		rows, err := t.query(ctx, selectJob+` INDEXED BY jobs_held WHERE status = 'running' AND worker = ?`, worker)
-		if err != nil {
-			return err
-		}
-		held, err := collectJobs(rows)
-		if err != nil {
-			return err
-		}
-		now := s.timestamp()
-		for _, before := range held {
-			after := before
-			after.Lose(worker, now)
-			if err := t.save(ctx, &before, &after, now); err != nil {
-				return err
-			}
-			ref := job.Ref{JobID: after.ID, Attempt: after.Attempt, Worker: worker}
-			if err := t.closeAttempt(ctx, ref, job.AttemptLost, now); err != nil {
-				return err
-			}
-			lost = append(lost, after)
-		}
-		return t.exec(ctx, `UPDATE workers SET state = 'lost' WHERE id = ? AND state <> 'stopped'`, worker)
+	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) (err error) {
+		lost, err = t.loseWorker(ctx, worker, s.timestamp())
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("lose worker: %w", err)
 	}
 	return lost, nil
+}
+
+func (t *tx) loseWorker(ctx context.Context, worker string, now time.Time) ([]job.Job, error) {
+	rows, err := t.query(ctx, selectJob+` INDEXED BY jobs_held WHERE status = 'running' AND worker = ?`, worker)
+	if err != nil {
+		return nil, err
+	}
+	held, err := collectJobs(rows)
+	if err != nil {
+		return nil, err
+	}
+	lost := make([]job.Job, 0, len(held))
+	for _, before := range held {
+		after := before
+		after.Lose(worker, now)
+		if err := t.save(ctx, &before, &after, now); err != nil {
+			return nil, err
+		}
+		ref := job.Ref{JobID: after.ID, Attempt: after.Attempt, Worker: worker}
+		if err := t.closeAttempt(ctx, ref, job.AttemptLost, now); err != nil {
+			return nil, err
+		}
+		lost = append(lost, after)
+	}
+	return lost, t.exec(ctx, `UPDATE workers SET state = 'lost' WHERE id = ? AND state <> 'stopped'`, worker)
 }
 
 // ExpireDue ends the pending jobs whose expires_at has passed, up to 500 of them.

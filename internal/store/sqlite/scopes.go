@@ -129,17 +129,9 @@ func (t *tx) unpark(ctx context.Context, scope string) error {
 
 // unparks runs a statement that brings jobs into sight.
 func (t *tx) unparks(ctx context.Context, q string, args ...any) error {
-	st, err := t.stmt(ctx, q)
-	if err != nil {
-		return err
-	}
-	res, err := st.ExecContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	n, err := res.RowsAffected()
+	n, err := t.affected(ctx, q, args...)
 	if n > 0 {
-		t.unparked += int(n)
+		t.unparked += n
 		t.publish(queueTopic)
 	}
 	return err

@@ -11,7 +11,8 @@ import (
 	"github.com/kedrod/kedrod/internal/store"
 )
 
-// SaveWorker writes a worker's row, new or changed; SeenAt becomes now.
+// SaveWorker writes a worker's row, new or changed; SeenAt becomes now. One that was lost
+// stays so.
 func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 	projects, err := json.Marshal(w.Projects)
 	if err != nil {
@@ -21,12 +22,12 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 	if err != nil {
 		return err
 	}
-	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, labels, started_at, seen_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, slots = excluded.slots,
-		projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at`
+	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
+		lease_ms, boot_id, pid_namespace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,
+		slots = excluded.slots, projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at WHERE workers.state <> 'lost'`
 	err = s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
 		return t.exec(ctx, q, w.ID, w.Host, w.PID, w.Version, string(w.State), w.Slots, string(projects), labels,
-			job.FormatTime(w.StartedAt), job.FormatTime(s.now()))
+			job.FormatTime(w.StartedAt), job.FormatTime(s.now()), w.Lease.Milliseconds(), textOrNull(w.BootID), textOrNull(w.PIDNamespace))
 	})
 	if err != nil {
 		return fmt.Errorf("save worker: %w", err)
@@ -37,7 +38,8 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 // Workers gives every worker that has not ended, and those that ended since the
 // moment given, newest first, each with the jobs it runs.
 func (s *Store) Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error) {
-	const q = `SELECT id, host, pid, version, state, slots, projects, labels, started_at, seen_at FROM workers
+	const q = `SELECT id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
+		beat, lease_ms, boot_id, pid_namespace FROM workers
 		WHERE state IN ('ready', 'draining') OR seen_at >= ? ORDER BY started_at DESC, id DESC LIMIT 1000`
 	workers, err := collect(ctx, s.read, "workers", q, []any{job.FormatTime(endedSince)}, scanWorker)
 	if err != nil {
@@ -57,11 +59,13 @@ func (s *Store) Workers(ctx context.Context, endedSince time.Time) ([]store.Work
 func scanWorker(row scanner) (store.Worker, error) {
 	var w store.Worker
 	var state, projects, started, seen string
-	var labels sql.NullString
-	if err := row.Scan(&w.ID, &w.Host, &w.PID, &w.Version, &state, &w.Slots, &projects, &labels, &started, &seen); err != nil {
+	var labels, boot, namespace sql.NullString
+	var lease int64
+	if err := row.Scan(&w.ID, &w.Host, &w.PID, &w.Version, &state, &w.Slots, &projects, &labels, &started, &seen, &w.Beat, &lease, &boot, &namespace); err != nil {
 		return w, err
 	}
-	w.State = store.WorkerState(state)
+	w.State, w.Lease = store.WorkerState(state), time.Duration(lease)*time.Millisecond
+	w.BootID, w.PIDNamespace = boot.String, namespace.String
 	var d decoder
 	w.StartedAt = *d.time("started_at", sql.NullString{String: started, Valid: true})
 	w.SeenAt = *d.time("seen_at", sql.NullString{String: seen, Valid: true})

@@ -286,6 +286,20 @@ func (t *tx) exec(ctx context.Context, q string, args ...any) error {
 	return err
 }
 
+// affected is exec that tells how many rows it changed.
+func (t *tx) affected(ctx context.Context, q string, args ...any) (int, error) {
+	st, err := t.stmt(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
 // row scans the one row of a query.
 func (t *tx) row(ctx context.Context, q string, args []any, into ...any) error {
 	st, err := t.stmt(ctx, q)

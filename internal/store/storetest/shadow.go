@@ -61,6 +61,17 @@ func (s *suite) shadow() {
 				}
 				require.Equal(t, want.Lose(w, s.clock.Now()), found)
 			},
+			"abandon": func(t *rapid.T) {
+				r := ref.Draw(t, "ref")
+				_, err := s.Abandon(s.ctx(), r)
+				same(want.Abandon(r, s.clock.Now()), err)
+			},
+			"assert": func(t *rapid.T) {
+				r := ref.Draw(t, "ref")
+				err := s.Assert(s.ctx(), r)
+				_, want := want.Assert(r, s.clock.Now())
+				same(want, err)
+			},
 			"give back": func(t *rapid.T) {
 				r := ref.Draw(t, "ref")
 				_, err := s.GiveBack(s.ctx(), r)

@@ -43,6 +43,11 @@ type Store interface {
 	Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error)
 	LastEvent(ctx context.Context) (int64, error)
 	SaveWorker(ctx context.Context, w store.Worker) error
+	Renew(ctx context.Context, worker string, beat int64) (store.Standing, error)
+	Beats(ctx context.Context) (store.Beats, error)
+	Reap(ctx context.Context, worker string, beat int64) (lost []job.Job, reaped bool, err error)
+	Abandon(ctx context.Context, ref job.Ref) (job.Job, error)
+	Assert(ctx context.Context, ref job.Ref) error
 	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
 	Count(ctx context.Context) (pending, running int, err error)
 	Check(ctx context.Context) error
@@ -152,6 +157,13 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"every filter gives all that fit, page by page":         (*suite).randomPages,
 		"events are in order and end":                           (*suite).events,
 		"workers are listed with their jobs":                    (*suite).workers,
+		"a renewal raises the beat and tells what is held":      (*suite).renew,
+		"who is lost, ended or a copy can't renew":              (*suite).renewRefused,
+		"beats are of all who may hold jobs":                    (*suite).beats,
+		"a worker is reaped only while its beat stands":         (*suite).reap,
+		"a worker that renews is not reaped at the same time":   (*suite).reapRace,
+		"a run that was ended for its lease is a recovery":      (*suite).abandon,
+		"a claim that was lost is made again":                   (*suite).assert,
 		"one caller's error is never another's":                 (*suite).neighbours,
 		"a batch is there whole or not at all":                  (*suite).batch,
 		"a batch with a known key gives the first jobs":         (*suite).repeatedBatch,
