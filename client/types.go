@@ -288,6 +288,15 @@ type Worker struct {
 	Labels    map[string]string `json:"labels"`
 	StartedAt Time              `json:"started_at"`
 	SeenAt    *Time             `json:"seen_at"`
+
+	Registries []WorkerRegistry `json:"registries" doc:"What it knows of its projects; workers whose hashes of one project differ have different code."`
+}
+
+// WorkerRegistry is what a worker knows of one of its projects.
+type WorkerRegistry struct {
+	Project    string  `json:"project"`
+	SourceHash *string `json:"source_hash" doc:"Of the project's sources as this worker has them; null before they were read."`
+	ReadAt     *Time   `json:"read_at" doc:"When it read the registry."`
 }
 
 // Health answers GET /health.

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kedrod/kedrod/internal/clock"
+	"github.com/kedrod/kedrod/internal/compress"
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/disk"
 	"github.com/kedrod/kedrod/internal/executor"
@@ -29,6 +30,7 @@ import (
 	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/metrics"
 	"github.com/kedrod/kedrod/internal/notify"
+	"github.com/kedrod/kedrod/internal/registries"
 	"github.com/kedrod/kedrod/internal/retention"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
@@ -123,7 +125,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	notifier, targets := newNotifier(cfg, p.Version, db, figures, log)
 	svc := service.New(service.Options{
 		Store: sparing, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
-		Worker: !cfg.NoWorker, WorkerLabels: cfg.WorkerLabels, Watcher: watcher, Now: time.Now, Log: log,
+		Worker: !cfg.NoWorker, Self: workerID(cfg, self), WorkerLabels: cfg.WorkerLabels, Watcher: watcher, Now: time.Now, Log: log,
 		MinFree: uint64(cfg.Disk.MinFree), Space: space, CheckCallback: targets.Check, //nolint:gosec // never negative
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
@@ -141,7 +143,8 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 			Audit: cfg.Retention.Audit,
 		},
 	})
-	s := &server{disk: space, metrics: figures, keeper: keeper, notifier: notifier, cfg: cfg, process: p, manager: systemd.Of(p.Environ), log: log, worker: w, projects: projects, listener: listener, service: svc}
+	publisher := newPublisher(self.ID, projects, db, &compress.Packer{}, log)
+	s := &server{publisher: publisher, disk: space, metrics: figures, keeper: keeper, notifier: notifier, cfg: cfg, process: p, manager: systemd.Of(p.Environ), log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
 }
 
@@ -232,6 +235,8 @@ type server struct {
 	notifier *notify.Notifier
 	metrics  *metrics.Metrics
 	disk     *disk.Keeper
+
+	publisher *registries.Publisher
 }
 
 // run serves until told to stop: the worker drains first, while clients can still
@@ -268,6 +273,9 @@ func (s *server) run(ctx context.Context) error {
 	})
 	for _, c := range s.projects.catalogs() {
 		group.Go(func() error { return c.Run(background) })
+	}
+	if !s.cfg.NoWorker {
+		group.Go(func() error { return s.publisher.Run(background) })
 	}
 	group.Go(func() error { return s.service.WatchKeys(background) })
 	group.Go(func() error { return s.keeper.Run(background) })

@@ -47,8 +47,65 @@ func TestWorkers(t *testing.T) {
 	require.Equal(t, []any{id}, w["running"])
 	require.Equal(t, "ready", w["status"])
 	require.Equal(t, map[string]any{"gpu": "a100"}, w["labels"])
+	require.Equal(t, []any{}, w["registries"])
 	require.Equal(t, "ok", r.get("/readyz").body[:2])
 	require.Equal(t, "ok\n", r.get("/livez").body)
+}
+
+// TestWorkersTellOfTheirCode: what each has published shows, and that they differ makes
+// health degraded. A key sees what is of its projects only.
+func TestWorkersTellOfTheirCode(t *testing.T) {
+	r := newRig(t)
+	read := time.Date(2026, 11, 25, 1, 20, 16, 0, time.UTC)
+	publish := func(worker, project, hash string) {
+		require.NoError(t, r.store.SaveWorker(t.Context(), store.Worker{ID: worker, State: store.WorkerReady, Slots: 1, StartedAt: time.Now()}))
+		require.NoError(t, r.store.Publish(t.Context(), store.Registry{Project: project, Worker: worker, SourceHash: hash, ReadAt: &read, Body: []byte{0}}))
+	}
+	projects := func() (status string, message string) {
+		h := r.get("/api/v1/health").object(t)
+		c := h["checks"].(map[string]any)["projects"].(map[string]any)
+		return c["status"].(string), c["message"].(string)
+	}
+	publish("w1", "sales", "abc")
+	status, message := projects()
+	require.Equal(t, "ok", status, "the same as this service's: "+message)
+	publish("w1", "sales", "other")
+	status, message = projects()
+	require.Equal(t, "degraded", status)
+	require.Contains(t, message, "sales")
+	require.Contains(t, message, "worker w1 (other), this service (abc)")
+	publish("w2", "sales", "third")
+	publish("w2", "hr", "fourth")
+	_, message = projects()
+	require.Contains(t, message, "worker w2 (third)")
+	require.NotContains(t, message, "hr", "only one has it")
+	for _, w := range r.get("/api/v1/workers").object(t)["items"].([]any) {
+		w := w.(map[string]any)
+		if w["id"] == "w1" {
+			require.Equal(t, []any{map[string]any{"project": "sales", "source_hash": "other", "read_at": "2026-11-25T01:20:16.000000+00:00"}}, w["registries"])
+		} else {
+			require.Len(t, w["registries"], 2)
+		}
+	}
+	require.NoError(t, r.store.SaveWorker(t.Context(), store.Worker{ID: "w1", State: store.WorkerStopped}))
+	require.NoError(t, r.store.SaveWorker(t.Context(), store.Worker{ID: "w2", State: store.WorkerLost}))
+	status, message = projects()
+	require.Equal(t, "ok", status, "who has ended has no say: "+message)
+}
+
+// TestRefreshReachesWorkers of other processes.
+func TestRefreshReachesWorkers(t *testing.T) {
+	r := newRig(t)
+	require.Equal(t, http.StatusOK, r.call(http.MethodPost, "/api/v1/pipelines/refresh", "").status)
+	asked, err := r.store.Asked(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, asked, "there is no other")
+	require.NoError(t, r.store.SaveWorker(t.Context(), store.Worker{ID: "w1", State: store.WorkerReady, StartedAt: time.Now()}))
+	require.NoError(t, r.store.Publish(t.Context(), store.Registry{Project: "sales", Worker: "w1", Body: []byte{0}}))
+	require.Equal(t, http.StatusOK, r.call(http.MethodPost, "/api/v1/pipelines/refresh", "").status)
+	asked, err = r.store.Asked(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"sales": 1}, asked)
 }
 
 // TestDocsLoadNothingFromElsewhere holds the page and its policy.

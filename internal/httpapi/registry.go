@@ -143,7 +143,8 @@ func (a *api) workers(c *call) error {
 	return c.answer(http.StatusOK, client.Page[client.Worker]{Items: each(workers, wireWorker)})
 }
 
-func wireWorker(w *store.Worker) client.Worker {
+func wireWorker(v *service.WorkerView) client.Worker {
+	w := &v.Worker
 	labels := w.Labels
 	if labels == nil {
 		labels = map[string]string{}
@@ -151,5 +152,8 @@ func wireWorker(w *store.Worker) client.Worker {
 	return client.Worker{
 		ID: w.ID, Host: w.Host, PID: w.PID, Version: w.Version, Status: string(w.State), Slots: w.Slots, Running: list(w.Running),
 		Projects: list(w.Projects), Labels: labels, StartedAt: client.Time{Time: w.StartedAt}, SeenAt: wireTime(&w.SeenAt),
+		Registries: each(v.Registries, func(r *store.Registry) client.WorkerRegistry {
+			return client.WorkerRegistry{Project: r.Project, SourceHash: given(r.SourceHash), ReadAt: wireTime(r.ReadAt)}
+		}),
 	}
 }

@@ -45,7 +45,7 @@ func (s *Service) Health(ctx context.Context) Health {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	h := Health{Grade: OK, Version: s.o.Version, Checks: map[string]HealthCheck{
-		"store": s.checkStore(ctx), "worker": s.checkWorkers(ctx), "disk": s.checkDisk(), "projects": s.checkProjects(),
+		"store": s.checkStore(ctx), "worker": s.checkWorkers(ctx), "disk": s.checkDisk(), "projects": s.checkProjects(ctx),
 	}}
 	for _, c := range h.Checks {
 		if c.Grade == Down || (c.Grade == Degraded && h.Grade == OK) {
@@ -128,7 +128,7 @@ func (s *Service) checkDisk() HealthCheck {
 	return HealthCheck{OK, fmt.Sprintf("%d MB are free.", free/megabyte)}
 }
 
-func (s *Service) checkProjects() HealthCheck {
+func (s *Service) checkProjects(ctx context.Context) HealthCheck {
 	var bad []string
 	for i := range s.o.Projects {
 		p := &s.o.Projects[i]
@@ -142,8 +142,12 @@ func (s *Service) checkProjects() HealthCheck {
 			bad = append(bad, p.Name+" has not been read")
 		}
 	}
+	differing := s.differing(ctx)
 	if len(bad) > 0 {
-		return HealthCheck{Degraded, strings.Join(bad, ", ") + ": GET /api/v1/projects says why."}
+		return HealthCheck{Degraded, strings.Join(append([]string{strings.Join(bad, ", ") + ": GET /api/v1/projects says why."}, differing...), " ")}
+	}
+	if len(differing) > 0 {
+		return HealthCheck{Degraded, strings.Join(differing, " ")}
 	}
 	return HealthCheck{OK, fmt.Sprintf("%d served.", len(s.o.Projects))}
 }

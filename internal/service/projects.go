@@ -111,7 +111,8 @@ func (s *Service) Pipeline(ctx context.Context, c Caller, project, name string) 
 }
 
 // Refresh reads the registries anew and gives them; it takes as long as importing
-// the projects does. Faults of a project are in its registry's Error.
+// the projects does. Faults of a project are in its registry's Error. Other workers of
+// the projects are asked for the same, and not waited for.
 func (s *Service) Refresh(ctx context.Context, c Caller, projects []string) ([]ProjectView, error) {
 	if err := c.need(Run); err != nil {
 		return nil, err
@@ -120,7 +121,7 @@ func (s *Service) Refresh(ctx context.Context, c Caller, projects []string) ([]P
 	if err != nil {
 		return nil, err
 	}
-	var errs []error
+	errs := []error{s.askOthers(ctx, views)}
 	for i := range views {
 		if _, err := views[i].Catalog.Refresh(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("refresh %s: %w", views[i].Name, err))

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -184,30 +183,4 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (JobView, err
 		s.o.Log.Info("cancel asked for", "job", j.ID, "attempt", j.Attempt, "status", string(j.Status))
 	}
 	return s.view(ctx, j), nil
-}
-
-// Workers gives the workers that live, and those that ended within a day, each with
-// the projects and jobs that the caller may see.
-func (s *Service) Workers(ctx context.Context, c Caller) ([]store.Worker, error) {
-	if err := c.need(Read); err != nil {
-		return nil, err
-	}
-	workers, err := s.o.Store.Workers(ctx, s.o.Now().Add(-24*time.Hour))
-	if err != nil || c.Projects == nil {
-		return workers, err
-	}
-	var ids []string
-	for i := range workers {
-		ids = append(ids, workers[i].Running...)
-	}
-	of, err := s.o.Store.ProjectsOf(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for i := range workers {
-		w := &workers[i]
-		w.Running = slices.DeleteFunc(w.Running, func(id string) bool { return !c.sees(of[id]) })
-		w.Projects = slices.DeleteFunc(w.Projects, func(p string) bool { return !c.sees(p) })
-	}
-	return workers, nil
 }

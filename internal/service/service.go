@@ -35,6 +35,8 @@ type Store interface {
 	Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error)
 	LastEvent(ctx context.Context) (int64, error)
 	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
+	Registries(ctx context.Context) ([]store.Registry, error)
+	AskRefresh(ctx context.Context, projects []string) (map[string]int64, error)
 	Waiting(ctx context.Context, ids []string) (map[string]store.Waiting, error)
 	Count(ctx context.Context) (pending, running int, err error)
 	Check(ctx context.Context) error
@@ -79,14 +81,15 @@ type Space interface {
 	Low() bool  // no run is begun
 }
 
-// Options of New. Everything must be set, but for MinFree, Space, RateLimit and CheckCallback.
+// Options of New. Everything must be set, but for Self, MinFree, Space, RateLimit and CheckCallback.
 type Options struct {
 	Store    Store
 	Projects []Project // at least one, names unique
 	Runs     rundir.Root
 	DataDir  string
 	Version  string
-	Worker   bool // this process runs jobs
+	Worker   bool   // this process runs jobs
+	Self     string // its worker's id; "" without one
 	// MinFree is how many bytes must be free in DataDir for a run to begin.
 	MinFree uint64
 	// Space tells how short the disk is; nil: it never is.

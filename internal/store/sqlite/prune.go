@@ -112,11 +112,15 @@ func (s *Store) CountJobs(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// DeleteWorkers deletes the rows of workers that ended before a moment.
+// DeleteWorkers deletes the rows of workers that ended before a moment, and what they
+// published but for the newest of each project.
 func (s *Store) DeleteWorkers(ctx context.Context, endedBefore time.Time) error {
 	err := s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
-		return t.exec(ctx, `DELETE FROM workers WHERE state IN ('stopped', 'lost') AND seen_at < ?
-			AND NOT EXISTS (SELECT 1 FROM jobs WHERE status = 'running' AND worker = workers.id)`, job.FormatTime(endedBefore))
+		if err := t.exec(ctx, `DELETE FROM workers WHERE state IN ('stopped', 'lost') AND seen_at < ?
+			AND NOT EXISTS (SELECT 1 FROM jobs WHERE status = 'running' AND worker = workers.id)`, job.FormatTime(endedBefore)); err != nil {
+			return err
+		}
+		return t.exec(ctx, supersede)
 	})
 	if err != nil {
 		return fmt.Errorf("delete workers: %w", err)

@@ -75,6 +75,11 @@ type Store interface {
 	CountDeliveries(ctx context.Context) (int, error)
 	DeleteDeliveries(ctx context.Context, endedBefore time.Time, limit int) (int, error)
 	Brief(ctx context.Context, id string) (job.Job, error)
+	Publish(ctx context.Context, r store.Registry) error
+	Registries(ctx context.Context) ([]store.Registry, error)
+	Registry(ctx context.Context, project, worker string) (store.Registry, error)
+	AskRefresh(ctx context.Context, projects []string) (map[string]int64, error)
+	Asked(ctx context.Context) (map[string]int64, error)
 }
 
 // Clock is the time of a store under test. It stands still unless moved.
@@ -180,6 +185,9 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"deliveries to each host are a queue of their own":      (*suite).deliveryHosts,
 		"deliveries go with their job or after their end":       (*suite).deliveriesGo,
 		"a brief job has no parameters and results":             (*suite).brief,
+		"what workers publish comes back, the newest first":     (*suite).registries,
+		"what workers that ended published goes":                (*suite).oldRegistries,
+		"workers are asked for their registries":                (*suite).refreshes,
 		"random events leave the store where the domain stands": (*suite).shadow,
 	}
 	for name, test := range tests {
