@@ -15,6 +15,9 @@ import (
 	"github.com/kedrod/kedrod/internal/executor/guard"
 )
 
+// tickSpan is the deadline of a worker that is about to be stopped, long enough that all this happens before.
+const tickSpan = 1500 * time.Millisecond
+
 // childMain is what the test binary does as a child program.
 func childMain(what string, args []string) int {
 	if what != "worker" {
@@ -25,7 +28,8 @@ func childMain(what string, args []string) int {
 }
 
 // workerChild is a whole worker: it starts runs of a script, N at a time and on and on if asked to, and says what it has started. It never ends.
-// Arguments: the worker's id, what to do (once, storm, or replace: have the guard killed after the start and replaced), the script.
+// Arguments: the worker's id, what to do (once; storm; replace: have the guard killed after the start and replaced; tick: let the runs live for
+// tickSpan), the script.
 func workerChild(args []string) int {
 	id, mode, script := args[0], args[1], args[2]
 	self, err := os.Executable()
@@ -65,6 +69,11 @@ func workerChild(args []string) int {
 		}
 		r := begin(1) // returns once the new guard has answered
 		fmt.Println("started", r.PID())
+	case "tick":
+		deadline := guard.Now() + tickSpan
+		e.Tick(deadline)
+		begin(0)
+		fmt.Println("started", int64(deadline))
 	default:
 		begin(0)
 		fmt.Println("started")

@@ -31,6 +31,9 @@ import (
 // ErrClosed is what Start and Output return once Close was called.
 var ErrClosed = errors.New("the executor is closed")
 
+// ErrOverdue is what Start and Output return once the deadline of the last Tick has passed: the guard would end the run at once.
+var ErrOverdue = errors.New("the time that was given for runs is over")
+
 // Options configures an Executor. Only WorkerID must be set.
 type Options struct {
 	WorkerID string       // in every marker; no blank, slash, line break or NUL
@@ -116,6 +119,11 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 	}
 	return e, nil
 }
+
+// Tick names the moment until which runs may live: time since boot as CLOCK_BOOTTIME counts it (CLOCK_MONOTONIC where that is not known). Once it has
+// passed the guard kills all that is ours, whatever has become of this process; and so on until a later Tick. Of several deadlines the latest
+// holds. Before the first Tick runs live as long as this process. It never waits, so that whoever has just renewed a lease may call it.
+func (e *Executor) Tick(deadline time.Duration) { e.guard.tick(deadline) }
 
 // Close kills all runs that still live, waits for their last process, then ends the guard and the reaper. It returns ctx's error if ctx ends
 // first; the guard then kills what is left as its socket ends. A second call does nothing.

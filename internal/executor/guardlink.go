@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/kedrod/kedrod/internal/executor/guard"
 )
 
 // The guard is asked for a sign of life every guardTick; after guardMisses ticks without an answer it is replaced. Misses are counted, not times
@@ -31,9 +33,11 @@ type guardLink struct {
 	guard   *guardProcess // nil while there is none
 	runs    map[string]registration
 	refused bool // no more announcements
-	closed  bool
-	err     error         // why the last attempt to start a guard failed
-	changed chan struct{} // closed, and replaced, when guard, closed, err or what the guard has answered changes
+	// deadline is until when the runs may live, by guard.Now; 0: no such moment was ever named.
+	deadline time.Duration
+	closed   bool
+	err      error         // why the last attempt to start a guard failed
+	changed  chan struct{} // closed, and replaced, when guard, closed, err or what the guard has answered changes
 }
 
 // registration is what a new guard has to be told about a run.
@@ -109,6 +113,10 @@ func (l *guardLink) announce(ctx context.Context, run string) error {
 			l.mu.Unlock()
 			return ErrClosed
 		}
+		if l.deadline > 0 && guard.Now() >= l.deadline {
+			l.mu.Unlock()
+			return ErrOverdue
+		}
 		if _, twice := l.runs[run]; twice {
 			l.mu.Unlock()
 			return fmt.Errorf("a run with the id %q is alive", run)
@@ -134,6 +142,19 @@ func (l *guardLink) started(run string, group int, start uint64) {
 	l.runs[run] = registration{group, start}
 	if l.guard != nil {
 		l.guard.send("started", group, start, run)
+	}
+}
+
+// tick hands a deadline to the guard, unless a later one was named before. It never waits.
+func (l *guardLink) tick(deadline time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if deadline <= l.deadline {
+		return
+	}
+	l.deadline = deadline
+	if l.guard != nil {
+		l.guard.send("tick", int64(deadline))
 	}
 }
 
@@ -212,7 +233,11 @@ func (l *guardLink) install(g *guardProcess) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.guard = g
-	g.send("tick")
+	if l.deadline > 0 {
+		g.send("tick", int64(l.deadline))
+	} else {
+		g.send("tick")
+	}
 	for run, r := range l.runs {
 		if r.group == 0 {
 			g.send("run", run)

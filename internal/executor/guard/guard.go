@@ -13,11 +13,17 @@
 //	3 ended GROUP RUN         the run and its last process are gone; GROUP may be given to a stranger after the answer
 //	4 forget RUN              the announced run was not started
 //	5 tick                    are you there?
+//	6 tick DEADLINE           the same, and the runs may live until DEADLINE, in nanoseconds of the clock that Now reads
 //
 // The guard answers `ended`, `tick` and verbs that it does not know by `ok SEQ` for the newest line it has worked off, which answers all before it; the
 // rest need no answer, for what is in the socket reaches the guard even if the worker is gone. An unknown verb has no effect, so that a worker
 // upgraded in place can talk to the guard it inherited. When the socket ends, the guard kills every group that has started and not
-// ended, and every process whose environment holds a marker of the worker, and what descends from them; it looks three times, then exits.
+// ended, and every process whose environment holds a marker of the worker, and what descends from them; it looks until it has found nothing three times, then exits.
+//
+// It does the same, but for the exit, while the latest deadline has passed: a worker that is stopped or cut off from the store must not keep its
+// runs alive when others may take its jobs. The moment itself is compared with the clock, not the time since a tick, which may have been long on
+// its way. A later deadline ends that state. A worker that never names a deadline (its store has no lease) is judged by the socket alone. The guard
+// looks at the clock at least every 250 ms; that holds also for the time right after a suspend, in which timers stand still and the clock goes on.
 //
 // Where there is no /proc (darwin) it kills the registered groups only: a process that left its group, and a run that was just being forked, escape.
 package guard

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxLine bounds one message. Ids are short; a longer line is not from our worker.
@@ -16,6 +17,7 @@ type state struct {
 	partial   []byte          // of a line whose end has not come yet
 	newest    uint64          // sequence number worked off
 	owed      bool            // the worker waits for an answer
+	deadline  time.Duration   // until when the runs may live, by Now; 0: for as long as the worker
 }
 
 func newState() *state {
@@ -66,12 +68,22 @@ func (s *state) line(line string) bool {
 		delete(s.groups, group)
 		delete(s.announced, args[1])
 		s.owed = true
-	default: // tick, and what a newer worker may say
+	case verb == "tick" && len(args) == 1:
+		at, err := strconv.ParseInt(args[0], 10, 64)
+		if err != nil || at <= 0 {
+			return false
+		}
+		s.deadline = max(s.deadline, time.Duration(at))
+		s.owed = true
+	default: // a bare tick, and what a newer worker may say
 		s.owed = true
 	}
 	s.newest = seq
 	return true
 }
+
+// late tells whether the runs' time is over.
+func (s *state) late(now time.Duration) bool { return s.deadline > 0 && now >= s.deadline }
 
 // numbers reads a group and a start time. Groups 0 and 1 would mean the guard's own and everything: refused.
 func numbers(group, start string) (int, uint64, bool) {

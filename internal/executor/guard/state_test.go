@@ -3,6 +3,7 @@ package guard
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -24,14 +25,34 @@ func TestProtocol(t *testing.T) {
 	require.Equal(t, "ok 7\n", string(s.answer()))
 }
 
+func TestTheLatestDeadlineHolds(t *testing.T) {
+	s := newState()
+	require.False(t, s.late(1<<62), "no deadline, so never late")
+	require.True(t, s.feed([]byte("1 tick 100\n")))
+	require.Equal(t, "ok 1\n", string(s.answer()))
+	require.False(t, s.late(99))
+	require.True(t, s.late(100))
+	require.True(t, s.feed([]byte("2 tick\n3 tick 50\n")), "a sign of life moves nothing, and neither does an older deadline")
+	require.True(t, s.late(100))
+	require.False(t, s.late(99))
+	require.True(t, s.feed([]byte("4 tick 200\n")))
+	require.False(t, s.late(199))
+}
+
+func TestAWaitEndsAtItsMomentAndNotBefore(t *testing.T) {
+	for d, want := range map[time.Duration]int{0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, wake: 250} {
+		require.Equal(t, want, milliseconds(d))
+	}
+}
+
 func TestWhatIsNotTheProtocolIsRefused(t *testing.T) {
-	for _, bad := range []string{"x\n", "1\n", "run a\n", "1 started 1 0 a\n", "1 started 0 0 a\n", "1 started -5 0 a\n", "1 started x 0 a\n", "1 started 5 x a\n", "1 ended 1 a\n", strings.Repeat("9", maxLine+1)} {
+	for _, bad := range []string{"x\n", "1\n", "run a\n", "1 started 1 0 a\n", "1 started 0 0 a\n", "1 started -5 0 a\n", "1 started x 0 a\n", "1 started 5 x a\n", "1 ended 1 a\n", "1 tick x\n", "1 tick 0\n", "1 tick -5\n", strings.Repeat("9", maxLine+1)} {
 		require.False(t, newState().feed([]byte(bad)), "%q", bad)
 	}
 }
 
 func FuzzFeed(f *testing.F) {
-	f.Add([]byte("1 run a\n2 started 100 77 a\n3 ended 100 a\n"), 5)
+	f.Add([]byte("1 run a\n2 started 100 77 a\n3 ended 100 a\n4 tick 5\n"), 5)
 	f.Add([]byte("1 started 1 0 a\n"), 1)
 	f.Fuzz(func(t *testing.T, b []byte, cut int) {
 		whole, parts := newState(), newState()
