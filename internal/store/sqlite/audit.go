@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 // audited adds the entry that a write's context carries to the write itself.
@@ -91,7 +91,7 @@ func (s *Store) Audit(ctx context.Context, f store.AuditFilter) (store.AuditPage
 	if f.Cursor != "" {
 		seq, err := strconv.ParseInt(f.Cursor, 10, 64)
 		if err != nil || seq < 1 {
-			return store.AuditPage{}, badCursor()
+			return store.AuditPage{}, rows.BadCursor()
 		}
 		where, args = append(where, "seq < ?"), append(args, seq)
 	}
@@ -119,14 +119,10 @@ func scanAudit(row scanner) (store.AuditEntry, error) {
 	}
 	e.Target, e.Code = target.String, code.String
 	var d decoder
-	if t := d.time("at", at); t != nil {
+	if t := d.Time("at", at); t != nil {
 		e.At = *t
 	}
-	return e, d.err
-}
-
-func badCursor() error {
-	return fault.InvalidField("cursor", "is not one that this service gave out; begin again without it")
+	return e, d.Err
 }
 
 // ProjectsOf gives the projects of jobs by id; ids of no job are left out.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 // SubmitAll writes new jobs, all or none. With an idempotency key that is known it
@@ -21,7 +22,7 @@ func (s *Store) SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Idemp
 		}
 		if idem != nil {
 			a := args[i]
-			a[len(a)-2], a[len(a)-1] = itemKey(*idem, i), idem.Hash
+			a[len(a)-2], a[len(a)-1] = rows.ItemKey(idem.Key, i), idem.Hash
 		}
 	}
 	err = s.write.do(ctx, normal, func(ctx context.Context, t *tx) error {
@@ -48,7 +49,7 @@ func (s *Store) SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Idemp
 // RepeatedAll looks for the jobs that a batch with this key made before; none when
 // there are none, a Conflict when the request was another one.
 func (s *Store) RepeatedAll(ctx context.Context, idem store.Idempotency) ([]job.Job, error) {
-	rows, err := s.read.QueryContext(ctx, itemsOfKey, itemKey(idem, 0), itemKey(idem, maxItem))
+	rows, err := s.read.QueryContext(ctx, itemsOfKey, rows.ItemKey(idem.Key, 0), rows.ItemKey(idem.Key, rows.MaxItem))
 	if err != nil {
 		return nil, readFault("idempotency key", err)
 	}
@@ -57,35 +58,26 @@ func (s *Store) RepeatedAll(ctx context.Context, idem store.Idempotency) ([]job.
 }
 
 func (t *tx) repeatedAll(ctx context.Context, idem store.Idempotency) ([]string, error) {
-	rows, err := t.query(ctx, itemsOfKey, itemKey(idem, 0), itemKey(idem, maxItem))
+	rows, err := t.query(ctx, itemsOfKey, rows.ItemKey(idem.Key, 0), rows.ItemKey(idem.Key, rows.MaxItem))
 	if err != nil {
 		return nil, err
 	}
 	return sameRequests(rows, idem)
 }
 
-const (
-	itemsOfKey = "SELECT id, idempotency_hash FROM jobs WHERE idempotency_key BETWEEN ? AND ? ORDER BY idempotency_key"
-	maxItem    = 99999
-)
-
-// itemKey is what stands at a batch's item: never what a client sends, since that has
-// no NUL.
-func itemKey(idem store.Idempotency, i int) string {
-	return fmt.Sprintf("%s\x00item\x00%05d", idem.Key, i)
-}
+const itemsOfKey = "SELECT id, idempotency_hash FROM jobs WHERE idempotency_key BETWEEN ? AND ? ORDER BY idempotency_key"
 
 // sameRequests gives the ids of the jobs with the key.
-func sameRequests(rows *sql.Rows, idem store.Idempotency) ([]string, error) {
+func sameRequests(of *sql.Rows, idem store.Idempotency) ([]string, error) {
 	type found struct{ id, hash string }
-	all, err := collectRows(rows, func(sc scanner) (f found, err error) { return f, sc.Scan(&f.id, &f.hash) })
+	all, err := collectRows(of, func(sc scanner) (f found, err error) { return f, sc.Scan(&f.id, &f.hash) })
 	if err != nil {
 		return nil, readFault("idempotency key", err)
 	}
 	ids := make([]string, len(all))
 	for i, f := range all {
 		if f.hash != idem.Hash {
-			return nil, errOtherRequest()
+			return nil, rows.OtherRequest()
 		}
 		ids[i] = f.id
 	}

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 const (
@@ -52,11 +52,11 @@ func (s *Store) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) 
 // insertArgs are those of insertJob; the two last ones are of its idempotency key, and
 // the one before them is parked_on.
 func insertArgs(j *job.Job, now time.Time) ([]any, error) {
-	fixed, err := fixedArgs(j)
+	fixed, err := rows.Fixed(j)
 	if err != nil {
 		return nil, err
 	}
-	changing, err := changingArgs(j, now)
+	changing, err := rows.Changing(j, now)
 	return append(append(fixed, changing...), nil, nil), err
 }
 
@@ -69,7 +69,7 @@ func (t *tx) insert(ctx context.Context, j *job.Job, args []any, now time.Time) 
 	if on != "" {
 		args[len(args)-3] = on
 	}
-	if err := t.exec(ctx, insertJob, args...); err != nil {
+	if err := t.exec(ctx, insertJob(len(args)), args...); err != nil {
 		return err
 	}
 	if err := t.addLabels(ctx, j); err != nil {
@@ -117,14 +117,9 @@ func sameRequest(row *sql.Row, idem store.Idempotency) (string, error) {
 	case err != nil:
 		return "", readFault("idempotency key", err)
 	case hash != idem.Hash:
-		return "", errOtherRequest()
+		return "", rows.OtherRequest()
 	}
 	return id, nil
-}
-
-func errOtherRequest() error {
-	return fault.New(fault.Conflict, "this Idempotency-Key was used for another request: use a new key for each new request",
-		fault.Field{Field: "Idempotency-Key", Message: "was used for another request"})
 }
 
 // Update applies a transition to a job and writes the result; what fn returns as an

@@ -38,10 +38,10 @@ func scanDelivery(row scanner) (store.Delivery, error) {
 		return v, err
 	}
 	var d decoder
-	v.CreatedAt = *d.time("created_at", sql.NullString{String: created, Valid: true})
-	v.NextAt, v.EndedAt = d.time("next_at", next), d.time("ended_at", ended)
+	v.CreatedAt = *d.Time("created_at", sql.NullString{String: created, Valid: true})
+	v.NextAt, v.EndedAt = d.Time("next_at", next), d.Time("ended_at", ended)
 	v.Answer, v.Error = int(answer.Int64), er.String
-	return v, d.err
+	return v, d.Err
 }
 
 // hostsDue steps from host to host along the index, however many deliveries each has.

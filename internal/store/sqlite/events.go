@@ -2,11 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 func (t *tx) addEvents(ctx context.Context, events []job.Event) error {
@@ -20,16 +19,16 @@ func (t *tx) addEvents(ctx context.Context, events []job.Event) error {
 	return nil
 }
 
-const selectEvents = `SELECT seq, job_id, attempt, type, at, data FROM events WHERE `
+const selectEvents = `SELECT ` + rows.Event + ` FROM events WHERE `
 
 // Events gives up to limit events after seq, in order: of one job, or of all when
 // jobID is "".
 func (s *Store) Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error) {
 	if jobID == "" {
-		return collect(ctx, s.read, "events", selectEvents+`seq > ? ORDER BY seq LIMIT ?`, []any{after, limit}, scanEvent)
+		return collect(ctx, s.read, "events", selectEvents+`seq > ? ORDER BY seq LIMIT ?`, []any{after, limit}, rows.ScanEvent)
 	}
 	return collect(ctx, s.read, "events", selectEvents+`job_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
-		[]any{jobID, after, limit}, scanEvent)
+		[]any{jobID, after, limit}, rows.ScanEvent)
 }
 
 // LastEvent gives the newest event's seq, 0 when there is none.
@@ -39,16 +38,4 @@ func (s *Store) LastEvent(ctx context.Context) (int64, error) {
 		return 0, readFault("events", err)
 	}
 	return seq, nil
-}
-
-func scanEvent(row scanner) (job.Event, error) {
-	var e job.Event
-	var kind, at, data string
-	if err := row.Scan(&e.Seq, &e.JobID, &e.Attempt, &kind, &at, &data); err != nil {
-		return e, err
-	}
-	e.Type, e.Data = job.EventType(kind), json.RawMessage(data)
-	var d decoder
-	e.At = *d.time("at", sql.NullString{String: at, Valid: true})
-	return e, d.err
 }

@@ -31,7 +31,7 @@ func (s *Store) Plans(ctx context.Context) (map[string]string, error) {
 		"hosts of deliveries":   hostsDue, "deliveries of a host": literal(clause{sql: dueOf}),
 		"held": selectJob + " INDEXED BY jobs_held WHERE status = 'running' AND worker = 'w'",
 	}
-	cursor := key{"2026-01-01T00:00:00.000000+00:00", "x"}.cursor()
+	cursor := key{Created: "2026-01-01T00:00:00.000000+00:00", ID: "x"}.Cursor()
 	since := time.Unix(0, 0)
 	many := make([]string, sourceValues+1)
 	for i := range many {
@@ -89,7 +89,7 @@ func literal(q clause) string {
 }
 
 // CursorAt is a cursor into the middle of a list.
-func CursorAt(t time.Time) string { return key{job.FormatTime(t), "~"}.cursor() }
+func CursorAt(t time.Time) string { return key{Created: job.FormatTime(t), ID: "~"}.Cursor() }
 
 // SetWindow makes pages look at n jobs, see defaultWindow.
 func (s *Store) SetWindow(n int) { s.window = n }

@@ -18,6 +18,7 @@ import (
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 // fuzzStore holds a job for each text, with names that a search may meet.
@@ -42,7 +43,7 @@ func FuzzCursor(f *testing.F) {
 	s := fuzzStore(f, "a", "b", "c", "d")
 	p, err := s.List(f.Context(), store.Filter{Limit: 1})
 	require.NoError(f, err)
-	for _, seed := range []string{p.Next, "", "!", "fHw", key{"9999-12-31T23:59:59.999999+00:00", "\xff"}.cursor(), key{strings.Repeat("x", 32), ""}.cursor()} {
+	for _, seed := range []string{p.Next, "", "!", "fHw", key{Created: "9999-12-31T23:59:59.999999+00:00", ID: "\xff"}.Cursor(), key{Created: strings.Repeat("x", 32), ID: ""}.Cursor()} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, cursor string) {
@@ -57,12 +58,12 @@ func FuzzCursor(f *testing.F) {
 		if _, err := s.Audit(t.Context(), store.AuditFilter{Limit: 2, Cursor: cursor}); err != nil {
 			require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 		}
-		if k, ok := readCursor(cursor); ok {
-			again, ok := readCursor(k.cursor())
+		if k, ok := rows.ReadCursor(cursor); ok {
+			again, ok := rows.ReadCursor(k.Cursor())
 			require.True(t, ok)
 			require.Equal(t, k, again)
 			for _, j := range p.Jobs {
-				require.True(t, key{job.FormatTime(j.CreatedAt), j.ID}.older(k))
+				require.True(t, key{Created: job.FormatTime(j.CreatedAt), ID: j.ID}.Older(k))
 			}
 		}
 	})

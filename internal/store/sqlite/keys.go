@@ -11,6 +11,7 @@ import (
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 const selectKey = `SELECT id, name, role, prefix, hash, projects, created_at, created_by, expires_at, revoked_at FROM keys`
@@ -86,11 +87,11 @@ func (s *Store) RevokeKey(ctx context.Context, id string, at time.Time) (store.K
 func (s *Store) Keys(ctx context.Context, limit int, cursor string) (store.KeyPage, error) {
 	q, args := selectKey, []any{}
 	if cursor != "" {
-		k, ok := readCursor(cursor)
+		k, ok := rows.ReadCursor(cursor)
 		if !ok {
-			return store.KeyPage{}, badCursor()
+			return store.KeyPage{}, rows.BadCursor()
 		}
-		q, args = q+" WHERE (created_at, id) < (?, ?)", append(args, k.created, k.id)
+		q, args = q+" WHERE (created_at, id) < (?, ?)", append(args, k.Created, k.ID)
 	}
 	keys, err := collect(ctx, s.read, "list keys", q+" ORDER BY created_at DESC, id DESC LIMIT ?", append(args, limit+1), scanKey)
 	if err != nil {
@@ -100,7 +101,7 @@ func (s *Store) Keys(ctx context.Context, limit int, cursor string) (store.KeyPa
 	if len(keys) > limit {
 		p.Keys = keys[:limit]
 		last := p.Keys[limit-1]
-		p.Next = key{job.FormatTime(last.CreatedAt), last.ID}.cursor()
+		p.Next = key{Created: job.FormatTime(last.CreatedAt), ID: last.ID}.Cursor()
 	}
 	return p, nil
 }
@@ -134,14 +135,14 @@ func scanKey(row scanner) (store.Key, error) {
 		return k, err
 	}
 	var d decoder
-	if at := d.time("created_at", created); at != nil {
+	if at := d.Time("created_at", created); at != nil {
 		k.CreatedAt = *at
 	}
-	k.ExpiresAt, k.RevokedAt = d.time("expires_at", expires), d.time("revoked_at", revoked)
+	k.ExpiresAt, k.RevokedAt = d.Time("expires_at", expires), d.Time("revoked_at", revoked)
 	if projects.Valid { // a list that can't be read must not open every project
 		if err := json.Unmarshal([]byte(projects.String), &k.Projects); err != nil || k.Projects == nil {
 			return k, fmt.Errorf("projects of key %s: no list", k.ID)
 		}
 	}
-	return k, d.err
+	return k, d.Err
 }

@@ -3,13 +3,12 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"strings"
 
-	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 // Get gives a job; a NotFound fault when there is none.
@@ -43,9 +42,9 @@ func (s *Store) List(ctx context.Context, f store.Filter) (store.Page, error) {
 	if len(jobs) > f.Limit || full {
 		p.Jobs = jobs[:min(f.Limit, len(jobs))]
 		last := p.Jobs[len(p.Jobs)-1]
-		p.Next = key{job.FormatTime(last.CreatedAt), last.ID}.cursor()
+		p.Next = key{Created: job.FormatTime(last.CreatedAt), ID: last.ID}.Cursor()
 	} else if end != nil {
-		p.Next = end.cursor()
+		p.Next = end.Cursor()
 	}
 	return p, nil
 }
@@ -142,31 +141,33 @@ func (s *Store) page(f store.Filter, from source, rest clause, within span) clau
 
 // columns begins a statement that lists jobs; the two large columns only if asked for.
 func columns(f store.Filter) string {
-	parameters, results := noParameters, noResults
+	parameters, results := rows.NoParameters, rows.NoResults
 	if f.Parameters {
 		parameters = "parameters"
 	}
 	if f.Results {
 		results = "results"
 	}
-	return selectHead + parameters + selectInner + results + selectLast
+	return "SELECT " + rows.JobHead + parameters + rows.JobInner + results + rows.JobLast
 }
 
 // within is the range of jobs that a filter and its cursor leave.
+//
+//kedrod:parser FuzzCursor by List
 func within(f store.Filter) (span, error) {
 	var s span
 	if f.CreatedSince != nil {
-		s.from = &key{created: job.FormatTime(*f.CreatedSince)}
+		s.from = &key{Created: job.FormatTime(*f.CreatedSince)}
 	}
 	if f.CreatedUntil != nil {
-		s.before = &key{created: job.FormatTime(*f.CreatedUntil)}
+		s.before = &key{Created: job.FormatTime(*f.CreatedUntil)}
 	}
 	if f.Cursor != "" {
-		k, ok := readCursor(f.Cursor)
+		k, ok := rows.ReadCursor(f.Cursor)
 		if !ok {
-			return s, fault.InvalidField("cursor", "is not one that this service gave out; begin again without it")
+			return s, rows.BadCursor()
 		}
-		if s.before == nil || k.older(*s.before) {
+		if s.before == nil || k.Older(*s.before) {
 			s.before = &k
 		}
 	}
@@ -184,27 +185,6 @@ func conditions(f store.Filter) clause {
 			pattern, pattern, pattern, pattern)
 	}
 	return c
-}
-
-func (k key) cursor() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(k.created + "|" + k.id))
-}
-
-//kedrod:parser FuzzCursor
-func readCursor(c string) (k key, ok bool) {
-	b, err := base64.RawURLEncoding.DecodeString(c)
-	if err != nil {
-		return k, false
-	}
-	k.created, k.id, ok = strings.Cut(string(b), "|")
-	return k, ok && len(k.created) == len(job.TimeLayout)
-}
-
-func placeholders(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return "?" + strings.Repeat(", ?", n-1)
 }
 
 func anys(values []string) []any {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 func (t *tx) saveNodes(ctx context.Context, ref job.Ref, nodes []store.NodeAt) error {
@@ -25,37 +26,14 @@ func (t *tx) saveNodes(ctx context.Context, ref job.Ref, nodes []store.NodeAt) e
 
 // Nodes gives an attempt's nodes in topological order; none when it told of none.
 func (s *Store) Nodes(ctx context.Context, id string, attempt int) ([]job.Node, error) {
-	const q = `SELECT name, status, started_at, completed_at, seconds FROM nodes WHERE job_id = ? AND attempt = ? ORDER BY position`
-	return collect(ctx, s.read, "nodes", q, []any{id, attempt}, func(row scanner) (n job.Node, err error) {
-		var started, completed sql.NullString
-		if err := row.Scan(&n.Name, &n.Status, &started, &completed, &n.Seconds); err != nil {
-			return n, err
-		}
-		var d decoder
-		n.StartedAt, n.CompletedAt = d.time("started_at", started), d.time("completed_at", completed)
-		return n, d.err
-	})
+	const q = `SELECT ` + rows.Node + ` FROM nodes WHERE job_id = ? AND attempt = ? ORDER BY position`
+	return collect(ctx, s.read, "nodes", q, []any{id, attempt}, rows.ScanNode)
 }
 
 // Attempts gives a job's attempts, the first first.
 func (s *Store) Attempts(ctx context.Context, id string) ([]job.Attempt, error) {
-	const q = `SELECT number, worker, status, reason, error_message, exit_code, signal, start, claimed_at, started_at,
-		ended_at, execution_time FROM attempts WHERE job_id = ? ORDER BY number`
-	return collect(ctx, s.read, "attempts", q, []any{id}, func(row scanner) (job.Attempt, error) {
-		a := job.Attempt{JobID: id}
-		var status, claimed string
-		var reason, signal, start, started, ended sql.NullString
-		err := row.Scan(&a.Number, &a.Worker, &status, &reason, &a.ErrorMessage, &a.ExitCode, &signal, &start, &claimed,
-			&started, &ended, &a.ExecutionTime)
-		if err != nil {
-			return a, err
-		}
-		a.Status, a.Reason, a.Signal, a.Start = job.Status(status), job.Reason(reason.String), signal.String, start.String
-		var d decoder
-		a.ClaimedAt = *d.time("claimed_at", sql.NullString{String: claimed, Valid: true})
-		a.StartedAt, a.EndedAt = d.time("started_at", started), d.time("ended_at", ended)
-		return a, d.err
-	})
+	const q = `SELECT ` + rows.Attempt + ` FROM attempts WHERE job_id = ? ORDER BY number`
+	return collect(ctx, s.read, "attempts", q, []any{id}, rows.ScanAttempt)
 }
 
 // collect runs a query of the readers and scans every row.

@@ -20,9 +20,9 @@ func (s *Store) OldestEligible(ctx context.Context) (*time.Time, error) {
 		return nil, readFault("oldest job", err)
 	}
 	var d decoder
-	since := d.time("created_at", sql.NullString{String: created, Valid: true})
+	since := d.Time("created_at", sql.NullString{String: created, Valid: true})
 	if t := time.UnixMicro(ready).UTC(); t.After(*since) {
 		since = &t
 	}
-	return since, d.err
+	return since, d.Err
 }

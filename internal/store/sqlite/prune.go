@@ -9,6 +9,7 @@ import (
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 // hasEnded is what every deletion asks of a job, beside what it was chosen by.
@@ -20,24 +21,24 @@ const hasEnded = `status IN ('completed', 'failed', 'cancelled')`
 func (s *Store) EndedBefore(ctx context.Context, moment time.Time, cursor string, limit int) (ended []store.Ended, next string, err error) {
 	var c clause
 	if cursor != "" {
-		k, ok := readCursor(cursor)
+		k, ok := rows.ReadCursor(cursor)
 		if !ok {
 			return nil, "", errors.New("ended jobs: bad cursor")
 		}
-		c.and("(created_at, id) > (?, ?)", k.created, k.id)
+		c.and("(created_at, id) > (?, ?)", k.Created, k.ID)
 	}
 	c.and("created_at < ?", job.FormatTime(moment)) // a job ends after it was made
 	type row struct {
 		store.Ended
-		key
+		at  key
 		old bool
 	}
 	q := `SELECT id, attempt, created_at, ` + hasEnded + ` AND coalesce(completed_at, created_at) < ? FROM jobs INDEXED BY jobs_newest
 		WHERE ` + c.sql + ` ORDER BY created_at, id LIMIT ?`
 	args := append(append([]any{job.FormatTime(moment)}, c.args...), limit)
 	rows, err := collect(ctx, s.read, "ended jobs", q, args, func(sc scanner) (r row, err error) {
-		err = sc.Scan(&r.ID, &r.Attempts, &r.created, &r.old)
-		r.id = r.ID
+		err = sc.Scan(&r.ID, &r.Attempts, &r.at.Created, &r.old)
+		r.at.ID = r.ID
 		return r, err
 	})
 	if err != nil {
@@ -49,7 +50,7 @@ func (s *Store) EndedBefore(ctx context.Context, moment time.Time, cursor string
 		}
 	}
 	if len(rows) == limit {
-		next = rows[len(rows)-1].cursor()
+		next = rows[len(rows)-1].at.Cursor()
 	}
 	return ended, next, nil
 }

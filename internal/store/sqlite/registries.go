@@ -71,8 +71,8 @@ func scanRegistry(row scanner, more ...any) (r store.Registry, err error) {
 		return r, err
 	}
 	var d decoder
-	r.ReadAt = d.time("read_at", read)
-	return r, d.err
+	r.ReadAt = d.Time("read_at", read)
+	return r, d.Err
 }
 
 // AskRefresh asks the workers of projects to read them anew. It gives the number that

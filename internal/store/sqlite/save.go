@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 // save writes what a transition changed, with the events that tell of it and the delivery
@@ -14,7 +15,7 @@ func (t *tx) save(ctx context.Context, before, after *job.Job, now time.Time) er
 	if err != nil {
 		return err
 	}
-	args, err := changingArgs(after, now)
+	args, err := rows.Changing(after, now)
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,8 @@ func (s *Store) ShiftTries(ctx context.Context, by time.Duration) error {
 				return w, err
 			}
 			var d decoder
-			w.run, w.try = d.time("run_at", run), d.time("next_try_at", try)
-			return w, d.err
+			w.run, w.try = d.Time("run_at", run), d.Time("next_try_at", try)
+			return w, d.Err
 		})
 		if err != nil {
 			return err

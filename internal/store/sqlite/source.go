@@ -137,13 +137,6 @@ func (s source) keys(within span) clause {
 	return all
 }
 
-// key is a job's place in a list.
-type key struct{ created, id string }
-
-func (k key) older(other key) bool {
-	return k.created < other.created || k.created == other.created && k.id < other.id
-}
-
 // span is a range of keys, each end nil where it is open. It has one condition for
 // each end: of two, SQLite seeks by the one and reads all that the other shuts out.
 type span struct{ from, before *key }
@@ -151,10 +144,10 @@ type span struct{ from, before *key }
 func (s span) clause() clause {
 	var c clause
 	if s.from != nil {
-		c.and("(created_at, id) >= (?, ?)", s.from.created, s.from.id)
+		c.and("(created_at, id) >= (?, ?)", s.from.Created, s.from.ID)
 	}
 	if s.before != nil {
-		c.and("(created_at, id) < (?, ?)", s.before.created, s.before.id)
+		c.and("(created_at, id) < (?, ?)", s.before.Created, s.before.ID)
 	}
 	return c
 }
@@ -163,7 +156,7 @@ func (s span) clause() clause {
 // fewer.
 func (s *Store) nth(ctx context.Context, from source, within span, n int) (k key, ok bool, err error) {
 	q := from.keys(within)
-	err = s.read.QueryRowContext(ctx, "SELECT kc, ki FROM ("+q.sql+" LIMIT 1 OFFSET ?)", append(q.args, n-1)...).Scan(&k.created, &k.id)
+	err = s.read.QueryRowContext(ctx, "SELECT kc, ki FROM ("+q.sql+" LIMIT 1 OFFSET ?)", append(q.args, n-1)...).Scan(&k.Created, &k.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return k, false, nil
 	}
@@ -181,7 +174,7 @@ func (s *Store) narrowest(ctx context.Context, of []source, within span) (best s
 		if !more {
 			return candidate, nil, nil
 		}
-		if i == 0 || k.older(*end) {
+		if i == 0 || k.Older(*end) {
 			best, end = candidate, &k
 		}
 	}

@@ -67,11 +67,11 @@ func scanWorker(row scanner) (store.Worker, error) {
 	w.State, w.Lease = store.WorkerState(state), time.Duration(lease)*time.Millisecond
 	w.BootID, w.PIDNamespace = boot.String, namespace.String
 	var d decoder
-	w.StartedAt = *d.time("started_at", sql.NullString{String: started, Valid: true})
-	w.SeenAt = *d.time("seen_at", sql.NullString{String: seen, Valid: true})
-	d.json("projects", sql.NullString{String: projects, Valid: true}, &w.Projects)
-	d.json("labels", labels, &w.Labels)
-	return w, d.err
+	w.StartedAt = *d.Time("started_at", sql.NullString{String: started, Valid: true})
+	w.SeenAt = *d.Time("seen_at", sql.NullString{String: seen, Valid: true})
+	d.JSON("projects", sql.NullString{String: projects, Valid: true}, &w.Projects)
+	d.JSON("labels", labels, &w.Labels)
+	return w, d.Err
 }
 
 // Held gives every running job, oldest first, whoever holds it.
