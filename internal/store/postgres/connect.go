@@ -1,0 +1,64 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/kedrod/kedrod/internal/fault"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+	maxConns       = 10 // unless the URL says pool_max_conns
+
+	// callTimeout bounds a call, waiting for a connection included. It is longer than
+	// the server's own bounds, so that those speak first while the server can be reached.
+	callTimeout = 20 * time.Second
+)
+
+// session gives the settings of each connection; what the URL names of them stands.
+func session() map[string]string {
+	return map[string]string{
+		"application_name":                    "kedrod",
+		"statement_timeout":                   "15s",
+		"lock_timeout":                        "5s",
+		"idle_in_transaction_session_timeout": "10s",
+		"default_transaction_isolation":       "read committed", // claims count anew after they got a lock
+		"jit":                                 "off",            // compiling costs more than our statements
+	}
+}
+
+// poolConfig reads the URL. Its error never repeats it: there may be a password in it.
+func poolConfig(url string) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fault.InvalidField("database_url", "is not understood: it looks like postgres://user@host:5432/database?sslmode=verify-full")
+	}
+	if cfg.ConnConfig.Config.ConnectTimeout == 0 {
+		cfg.ConnConfig.Config.ConnectTimeout = connectTimeout
+	}
+	if cfg.ConnConfig.ValidateConnect == nil { // of several hosts, the one that takes writes
+		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	for name, value := range session() {
+		if _, given := cfg.ConnConfig.RuntimeParams[name]; !given {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	if !namesPoolSize(url) {
+		cfg.MaxConns = maxConns
+	}
+	cfg.AfterConnect = durable
+	return cfg, nil
+}
+
+// durable holds a connection to invariant 1: a commit that was answered is on disk. It
+// leaves alone what is stricter than `on`.
+func durable(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+	return err
+}
