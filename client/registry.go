@@ -47,6 +47,13 @@ func (c *Client) Workers(ctx context.Context) ([]Worker, error) {
 	return items[Worker](ctx, c, api("workers"), nil)
 }
 
+// DrainWorker has a worker take no more jobs and end once its runs have. It may be
+// repeated.
+func (c *Client) DrainWorker(ctx context.Context, id string) (*Worker, error) {
+	w := new(Worker)
+	return w, c.get(ctx, call{method: http.MethodPost, path: api("workers", id, "drain")}, w)
+}
+
 // Health tells how the service is, also when it answers 503 because it is down.
 func (c *Client) Health(ctx context.Context) (*Health, error) {
 	resp, err := c.send(ctx, call{method: http.MethodGet, path: api("health")})

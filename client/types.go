@@ -277,17 +277,18 @@ type PipelineParameter struct {
 
 // Worker is a process that runs jobs.
 type Worker struct {
-	ID        string            `json:"id"`
-	Host      string            `json:"host"`
-	PID       int               `json:"pid"`
-	Version   string            `json:"version"`
-	Status    string            `json:"status" doc:"ready, draining, stopped, lost."`
-	Slots     int               `json:"slots"`
-	Running   []string          `json:"running" doc:"Ids of the jobs it runs."`
-	Projects  []string          `json:"projects"`
-	Labels    map[string]string `json:"labels"`
-	StartedAt Time              `json:"started_at"`
-	SeenAt    *Time             `json:"seen_at"`
+	ID               string            `json:"id"`
+	Host             string            `json:"host"`
+	PID              int               `json:"pid"`
+	Version          string            `json:"version"`
+	Status           string            `json:"status" doc:"ready, draining, stopped, lost."`
+	Slots            int               `json:"slots"`
+	Running          []string          `json:"running" doc:"Ids of the jobs it runs."`
+	Projects         []string          `json:"projects"`
+	Labels           map[string]string `json:"labels"`
+	StartedAt        Time              `json:"started_at"`
+	SeenAt           *Time             `json:"seen_at"`
+	DrainRequestedAt *Time             `json:"drain_requested_at" doc:"When it was asked to drain; null unless it was."`
 
 	Registries []WorkerRegistry `json:"registries" doc:"What it knows of its projects; workers whose hashes of one project differ have different code."`
 }

@@ -313,7 +313,12 @@ func (s *server) work(draining, failed context.Context) error {
 		<-either.Done()
 		return nil
 	}
-	return s.worker.Run(either)
+	if err := s.worker.Run(either); err != nil || either.Err() != nil {
+		return err
+	}
+	s.log.Warn("this worker was drained: the API goes on, and jobs wait for another worker or the next start")
+	<-either.Done()
+	return nil
 }
 
 // signals drains at the first signal and ends the runs at the second.

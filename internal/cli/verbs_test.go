@@ -65,6 +65,11 @@ func TestWords(t *testing.T) {
 				Findings: []client.Finding{{Level: "warning", Message: "telemetry is on.", Advice: "Set DO_NOT_TRACK=1."}}}}})}},
 		{"workers", "workers", map[string]string{"GET /api/v1/workers": asJSON(t, client.Page[client.Worker]{Items: []client.Worker{
 			{ID: idA, Host: "host", PID: 42, Status: "ready", Slots: 4, Running: []string{idB}, StartedAt: at(26 * time.Hour)}}})}},
+		{"workers-drain", "workers drain " + idA[30:] + " " + idB, map[string]string{
+			"GET /api/v1/workers":                    asJSON(t, client.Page[client.Worker]{Items: []client.Worker{{ID: idA}, {ID: idB}}}),
+			"POST /api/v1/workers/" + idA + "/drain": asJSON(t, client.Worker{ID: idA, Status: "draining", Running: []string{idB}}),
+			"POST /api/v1/workers/" + idB + "/drain": asJSON(t, client.Worker{ID: idB, Status: "stopped"})}},
+		{"workers-drain-unknown", "workers drain absent", map[string]string{"GET /api/v1/workers": asJSON(t, client.Page[client.Worker]{Items: []client.Worker{{ID: idA}}})}},
 		{"workers-none", "workers", map[string]string{"GET /api/v1/workers": `{"items":[]}`}},
 		{"logs as objects", "logs " + idA + " --format jsonl", map[string]string{"GET /api/v1/jobs/" + idA + "/logs": "{}\n"}},
 		{"logs", "logs " + idA + " --tail 2", map[string]string{"GET /api/v1/jobs/" + idA + "/logs": "one\ntwo\n"}},

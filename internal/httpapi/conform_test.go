@@ -150,6 +150,7 @@ func TestOperations(t *testing.T) {
 		"GET /api/v1/pipelines/{name}":     "get-pipeline",
 		"POST /api/v1/pipelines/refresh":   "refresh-pipelines",
 		"GET /api/v1/workers":              "list-workers",
+		"POST /api/v1/workers/{id}/drain":  "drain-worker",
 		"GET /api/v1/keys":                 "list-keys",
 		"POST /api/v1/keys":                "create-key",
 		"DELETE /api/v1/keys/{id}":         "revoke-key",

@@ -201,6 +201,15 @@ func processOperations() []operation {
 			serve:   (*api).workers,
 		},
 		{
+			method: http.MethodPost, path: "/api/v1/workers/{id}/drain", id: "drain-worker", tag: "service", summary: "Have a worker take no more jobs and end",
+			right: service.Admin, whole: true,
+			doc: "Its runs may end within `drain_timeout`; what is left then goes back to the queue, at no cost. A `kedrod worker` exits; of a `kedrod serve` the API goes on. " +
+				"May be repeated; a worker that has ended stays as it is.",
+			answers:  []answer{{status: http.StatusOK, doc: "The worker as it is then.", body: client.Worker{}}},
+			refusals: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
+			serve:    (*api).drainWorker,
+		},
+		{
 			method: http.MethodGet, path: "/api/v1/health", id: "get-health", tag: "service", summary: "How the service is", public: true,
 			doc: "`down`: the store can't be used; `degraded`: it can, someone should look. Needs no key.",
 			answers: []answer{

@@ -143,6 +143,17 @@ func (a *api) workers(c *call) error {
 	return c.answer(http.StatusOK, client.Page[client.Worker]{Items: each(workers, wireWorker)})
 }
 
+func (a *api) drainWorker(c *call) error {
+	if err := a.noBody(c); err != nil {
+		return err
+	}
+	w, err := a.service.DrainWorker(c.ctx(), c.caller, c.id())
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wireWorker(&w))
+}
+
 func wireWorker(v *service.WorkerView) client.Worker {
 	w := &v.Worker
 	labels := w.Labels
@@ -152,6 +163,7 @@ func wireWorker(v *service.WorkerView) client.Worker {
 	return client.Worker{
 		ID: w.ID, Host: w.Host, PID: w.PID, Version: w.Version, Status: string(w.State), Slots: w.Slots, Running: list(w.Running),
 		Projects: list(w.Projects), Labels: labels, StartedAt: client.Time{Time: w.StartedAt}, SeenAt: wireTime(&w.SeenAt),
+		DrainRequestedAt: wireTime(w.DrainRequestedAt),
 		Registries: each(v.Registries, func(r *store.Registry) client.WorkerRegistry {
 			return client.WorkerRegistry{Project: r.Project, SourceHash: given(r.SourceHash), ReadAt: wireTime(r.ReadAt)}
 		}),

@@ -92,14 +92,24 @@ func (s *Service) checkWorkers(ctx context.Context) HealthCheck {
 	if err != nil {
 		return HealthCheck{Degraded, "The workers can't be read."}
 	}
-	ready, slots := 0, 0
-	for _, w := range workers {
-		if w.State == store.WorkerReady {
+	ready, slots, draining := 0, 0, 0
+	for i := range workers {
+		switch w := &workers[i]; w.State {
+		case store.WorkerReady:
 			ready, slots = ready+1, slots+w.Slots
+		case store.WorkerDraining:
+			draining++
+		case store.WorkerStopped, store.WorkerLost:
 		}
 	}
 	if ready == 0 && s.stopping.Load() {
 		return HealthCheck{Degraded, "The service is stopping: jobs wait until it is started again."}
+	}
+	if ready == 0 && draining > 0 {
+		return HealthCheck{Degraded, "All workers are draining: jobs wait until one is started again."}
+	}
+	if ready == 0 && s.o.Worker {
+		return HealthCheck{Degraded, "This service's worker was drained, and no other is ready: jobs wait until the service is started again."}
 	}
 	if ready == 0 {
 		return HealthCheck{Degraded, "No worker is ready: jobs wait. Start kedrod serve without --no-worker."}

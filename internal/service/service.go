@@ -37,6 +37,7 @@ type Store interface {
 	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
 	Registries(ctx context.Context) ([]store.Registry, error)
 	AskRefresh(ctx context.Context, projects []string) (map[string]int64, error)
+	RequestDrain(ctx context.Context, id string) (store.Worker, error)
 	Waiting(ctx context.Context, ids []string) (map[string]store.Waiting, error)
 	Count(ctx context.Context) (pending, running int, err error)
 	Check(ctx context.Context) error

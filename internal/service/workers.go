@@ -35,11 +35,7 @@ func (s *Service) Workers(ctx context.Context, c Caller) ([]WorkerView, error) {
 	for i := range workers {
 		views[i].Worker = workers[i]
 		ids = append(ids, workers[i].Running...)
-		for _, r := range registries {
-			if r.Worker == workers[i].ID && c.sees(r.Project) {
-				views[i].Registries = append(views[i].Registries, r)
-			}
-		}
+		views[i].Registries = registriesOf(registries, workers[i].ID, c)
 	}
 	if c.Projects == nil {
 		return views, nil
@@ -54,6 +50,11 @@ func (s *Service) Workers(ctx context.Context, c Caller) ([]WorkerView, error) {
 		w.Projects = slices.DeleteFunc(w.Projects, func(p string) bool { return !c.sees(p) })
 	}
 	return views, nil
+}
+
+// registriesOf gives those of a worker that the caller may see.
+func registriesOf(all []store.Registry, worker string, c Caller) []store.Registry {
+	return slices.DeleteFunc(slices.Clone(all), func(r store.Registry) bool { return r.Worker != worker || !c.sees(r.Project) })
 }
 
 // differing says, a sentence for each, of which projects living workers, and this

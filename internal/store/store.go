@@ -96,16 +96,18 @@ type Worker struct {
 	SeenAt    time.Time
 	Running   []string // ids of its jobs; filled by Workers, not stored
 
-	Beat         int64         // the last renewal's; written by Renew alone
-	Lease        time.Duration // whole milliseconds; 0: it is never lost for its silence
-	BootID       string        // of the machine's run since it was started; "" where that is not known
-	PIDNamespace string        // in which PID is a number; "" where that is not known
+	Beat             int64         // the last renewal's; written by Renew alone
+	Lease            time.Duration // whole milliseconds; 0: it is never lost for its silence
+	BootID           string        // of the machine's run since it was started; "" where that is not known
+	PIDNamespace     string        // in which PID is a number; "" where that is not known
+	DrainRequestedAt *time.Time    // when somebody asked it to drain; set by RequestDrain alone
 }
 
 // Topics of a Hub.
 const (
 	TopicQueue  = "queue"  // a job may be claimable
 	TopicCancel = "cancel" // a running job's cancel was asked for
+	TopicDrain  = "drain"  // a worker was asked to drain
 	TopicEvents = "events" // an event of any job
 
 	TopicDeliveries = "deliveries" // a delivery may be due
@@ -124,6 +126,11 @@ func NoSuchJob(id string) *fault.Error {
 }
 
 const maxShown = 80
+
+// NoSuchWorker is said of a worker that is not there.
+func NoSuchWorker() *fault.Error {
+	return fault.New(fault.NotFound, "no such worker; GET /api/v1/workers lists them")
+}
 
 // Ended is a job that ended, as far as deleting it needs to know.
 type Ended struct {

@@ -29,6 +29,7 @@ type Store interface {
 	LoseWorker(ctx context.Context, worker string) ([]job.Job, error)
 	Held(ctx context.Context) ([]job.Job, error)
 	Cancelling(ctx context.Context, worker string) ([]job.Ref, error)
+	DrainRequested(ctx context.Context, worker string) (bool, error)
 	NextReady(ctx context.Context) (*time.Time, error)
 	ExpireDue(ctx context.Context) error
 	ShiftTries(ctx context.Context, by time.Duration) error
@@ -99,8 +100,8 @@ func (w *Worker) Kill() { w.kill() }
 // Enter writes the worker's row, by which others see that it is ready.
 func (w *Worker) Enter(ctx context.Context) error { return w.save(ctx, store.WorkerReady) }
 
-// Run claims and runs jobs until ctx ends; then it claims no more, waits for its runs
-// up to Options.Drain, ends what is left and gives it back to the queue. It returns
+// Run claims and runs jobs until ctx ends or somebody asks the store to drain this
+// worker; then it claims no more, waits for its runs up to Options.Drain, ends what is left and gives it back to the queue. It returns
 // when no run is left and everything is reported, or Kill was called.
 func (w *Worker) Run(ctx context.Context) error {
 	// What is under way must be able to end after ctx: it has a context of its own.
@@ -109,7 +110,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	cancels := make(chan struct{})
 	go func() { defer close(cancels); w.watchCancels(work) }()
 
-	w.claimLoop(ctx, work)
+	claiming, stopWatch := w.untilDrained(ctx)
+	w.claimLoop(claiming, work)
+	stopWatch()
 	w.drain(work)
 	cancel()
 	<-cancels

@@ -35,6 +35,7 @@ const interpreter = `#!/bin/sh
 pipeline=$(sed -n 's/.*"pipelines*": *"\([^"]*\)".*/\1/p' "$5")
 case $pipeline in
 ok) echo "hello from $KEDROD_JOB_ID" ;;
+gate) touch "$KEDROD_RUN_DIR/begun"; while [ ! -e "$KEDROD_RUN_DIR/gate" ]; do sleep 0.02; done ;;
 fail) echo 'Running node: f: f([a]) -> [b]'; printf 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nValueError: bad wine\n' >&2; exit 1 ;;
 killed) kill -9 $$ ;;
 loud) yes 'a line of a log' | head -c 6000000; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;
@@ -314,6 +315,30 @@ func TestDrainGivesBackWhatItEnds(t *testing.T) {
 	attempts, err := r.db.Attempts(t.Context(), j.ID)
 	require.NoError(t, err)
 	require.Equal(t, job.AttemptReturned, attempts[0].Status)
+}
+
+// TestADrainThatIsAskedFor lets the run under way end, starts no other, and ends the
+// worker, while what ends Run otherwise has not come.
+func TestADrainThatIsAskedFor(t *testing.T) {
+	r := newRig(t)
+	r.opts.Drain, r.opts.Self.Slots = time.Hour, 1
+	w, _ := r.start()
+	j := r.submit("gate", nil)
+	r.begun(j.ID, 1)
+	waiting := r.submit("ok", nil)
+	_, err := r.db.RequestDrain(t.Context(), r.opts.Self.ID)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(r.runs.Attempt(j.ID, 1).Path, "gate"), nil, 0o600))
+	require.Equal(t, job.Completed, r.ended(j.ID).Status)
+	state := func() store.WorkerState {
+		all, err := r.db.Workers(t.Context(), r.opts.Self.StartedAt)
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+		return all[0].State
+	}
+	require.Eventually(t, func() bool { return state() == store.WorkerStopped }, 30*time.Second, 5*time.Millisecond)
+	require.Equal(t, job.Pending, r.get(waiting.ID).Status)
+	w.Kill()
 }
 
 func TestKillEndsRunsAtOnce(t *testing.T) {

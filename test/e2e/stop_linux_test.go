@@ -128,6 +128,36 @@ func TestDrain(t *testing.T) {
 	requireNoOverlap(t, diary(t, path))
 }
 
+// TestDrainByCall: a run under way ends, no other is started, the API goes on and says
+// what is the matter; the next start does what waits.
+func TestDrainByCall(t *testing.T) {
+	t.Parallel()
+	s := serve(t, setup{projects: []string{project(t, "witness")}, data: filepath.Join(t.TempDir(), "data"), args: []string{"--concurrency", "1"}})
+	path, gate := filepath.Join(t.TempDir(), "diary"), filepath.Join(t.TempDir(), "gate")
+	runs := s.submit(t, "diary", params{"path": path, "gate": gate})
+	eventually(t, "it runs", func() bool { return count(diary(t, path), "start", "", 0) == 1 })
+	r := s.cli(t, "workers", "drain", s.worker(t))
+	require.Zero(t, r.code, "%s", r)
+	require.Contains(t, r.out, "draining")
+	waits := s.submit(t, "diary", params{"path": path})
+	touch(t, gate)
+	require.Equal(t, "completed", s.end(t, runs.ID).Status)
+	eventually(t, "the worker has ended", func() bool {
+		all, err := s.Workers(within(t))
+		return err == nil && all[0].Status == "stopped" && all[0].DrainRequestedAt != nil
+	})
+	h, err := s.Health(within(t))
+	require.NoError(t, err)
+	require.Equal(t, "degraded", h.Status)
+	require.Contains(t, h.Checks["worker"].Message, "drained")
+	require.Equal(t, "pending", s.job(t, waits.ID).Status)
+	require.Zero(t, count(diary(t, path), "start", waits.ID, 0))
+	s.signal(t, syscall.SIGTERM)
+	require.Zero(t, s.wait(t), "an orderly stop")
+	s = s.again(t)
+	require.Equal(t, "completed", s.end(t, waits.ID).Status)
+}
+
 // TestTheSecondSignalStopsAtOnce, without the time that a drain and a run's grace
 // would take.
 func TestTheSecondSignalStopsAtOnce(t *testing.T) {

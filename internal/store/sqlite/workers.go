@@ -11,8 +11,16 @@ import (
 	"github.com/kedrod/kedrod/internal/store"
 )
 
+const (
+	selectWorker = `SELECT id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
+		beat, lease_ms, boot_id, pid_namespace, drain_requested_at FROM workers`
+	heldIDs = `SELECT id FROM jobs INDEXED BY jobs_held WHERE status = 'running' AND worker = ? ORDER BY started_at, id`
+)
+
+func scanID(row scanner) (id string, err error) { return id, row.Scan(&id) }
+
 // SaveWorker writes a worker's row, new or changed; SeenAt becomes now. One that was lost
-// stays so.
+// stays so, and one that was asked to drain is not ready any more, whatever it says.
 func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 	projects, err := json.Marshal(w.Projects)
 	if err != nil {
@@ -23,7 +31,8 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 		return err
 	}
 	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
-		lease_ms, boot_id, pid_namespace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,
+		lease_ms, boot_id, pid_namespace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		state = CASE WHEN excluded.state = 'ready' AND drain_requested_at IS NOT NULL THEN 'draining' ELSE excluded.state END,
 		slots = excluded.slots, projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at WHERE workers.state <> 'lost'`
 	err = s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
 		return t.exec(ctx, q, w.ID, w.Host, w.PID, w.Version, string(w.State), w.Slots, string(projects), labels,
@@ -38,17 +47,14 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 // Workers gives every worker that has not ended, and those that ended since the
 // moment given, newest first, each with the jobs it runs.
 func (s *Store) Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error) {
-	const q = `SELECT id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
-		beat, lease_ms, boot_id, pid_namespace FROM workers
+	const q = selectWorker + `
 		WHERE state IN ('ready', 'draining') OR seen_at >= ? ORDER BY started_at DESC, id DESC LIMIT 1000`
 	workers, err := collect(ctx, s.read, "workers", q, []any{job.FormatTime(endedSince)}, scanWorker)
 	if err != nil {
 		return nil, err
 	}
 	for i := range workers {
-		const held = `SELECT id FROM jobs INDEXED BY jobs_held WHERE status = 'running' AND worker = ? ORDER BY started_at, id`
-		workers[i].Running, err = collect(ctx, s.read, "jobs of a worker", held, []any{workers[i].ID},
-			func(row scanner) (id string, err error) { return id, row.Scan(&id) })
+		workers[i].Running, err = collect(ctx, s.read, "jobs of a worker", heldIDs, []any{workers[i].ID}, scanID)
 		if err != nil {
 			return nil, err
 		}
@@ -59,9 +65,10 @@ func (s *Store) Workers(ctx context.Context, endedSince time.Time) ([]store.Work
 func scanWorker(row scanner) (store.Worker, error) {
 	var w store.Worker
 	var state, projects, started, seen string
-	var labels, boot, namespace sql.NullString
+	var labels, boot, namespace, drain sql.NullString
 	var lease int64
-	if err := row.Scan(&w.ID, &w.Host, &w.PID, &w.Version, &state, &w.Slots, &projects, &labels, &started, &seen, &w.Beat, &lease, &boot, &namespace); err != nil {
+	if err := row.Scan(&w.ID, &w.Host, &w.PID, &w.Version, &state, &w.Slots, &projects, &labels, &started, &seen,
+		&w.Beat, &lease, &boot, &namespace, &drain); err != nil {
 		return w, err
 	}
 	w.State, w.Lease = store.WorkerState(state), time.Duration(lease)*time.Millisecond
@@ -71,6 +78,7 @@ func scanWorker(row scanner) (store.Worker, error) {
 	w.SeenAt = *d.Time("seen_at", sql.NullString{String: seen, Valid: true})
 	d.JSON("projects", sql.NullString{String: projects, Valid: true}, &w.Projects)
 	d.JSON("labels", labels, &w.Labels)
+	w.DrainRequestedAt = d.Time("drain_requested_at", drain)
 	return w, d.Err
 }
 

@@ -48,6 +48,8 @@ type Store interface {
 	Reap(ctx context.Context, worker string, beat int64) (lost []job.Job, reaped bool, err error)
 	Abandon(ctx context.Context, ref job.Ref) (job.Job, error)
 	Assert(ctx context.Context, ref job.Ref) error
+	RequestDrain(ctx context.Context, id string) (store.Worker, error)
+	DrainRequested(ctx context.Context, worker string) (bool, error)
 	Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error)
 	Count(ctx context.Context) (pending, running int, err error)
 	Check(ctx context.Context) error
@@ -169,6 +171,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"a worker that renews is not reaped at the same time":   (*suite).reapRace,
 		"a run that was ended for its lease is a recovery":      (*suite).abandon,
 		"a claim that was lost is made again":                   (*suite).assert,
+		"a worker is asked to drain once, and stays asked":      (*suite).drain,
 		"one caller's error is never another's":                 (*suite).neighbours,
 		"a batch is there whole or not at all":                  (*suite).batch,
 		"a batch with a known key gives the first jobs":         (*suite).repeatedBatch,
