@@ -12,7 +12,8 @@ type Limits struct {
 type PipelineOf struct{ Project, Pipeline string }
 
 // A scope's name is what a job of a full scope is parked on. ParkedTime is that of a job
-// whose time has not come, ParkedRequires that of one whose labels no worker here has.
+// whose time has not come, ParkedRequires that of one whose labels some worker that might
+// have run it lacks; workers that have them run it all the same.
 const (
 	ParkedTime     = "time"
 	ParkedRequires = "requires"

@@ -47,6 +47,7 @@ type round struct {
 	claimed []job.Job
 	moves   int
 	counts  map[string]int // of running jobs, by scope
+	have    []string       // sets of required labels, as stored, that the worker has; nil: not looked for yet
 }
 
 // candidate is what must be known of a job to judge whether it may run.
@@ -79,21 +80,6 @@ func (r *round) run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func nextJobs(projects int) string {
-	return `SELECT order_key, id, project, pipeline_name, coalesce(concurrency_key, ''), coalesce(concurrency_limit, 0), requires FROM jobs INDEXED BY jobs_claim
-		WHERE status = 'pending' AND parked_on IS NULL AND project IN (` + placeholders(projects) + `) ORDER BY order_key, id LIMIT ?`
-}
-
-func (r *round) candidates(ctx context.Context, limit int) ([]candidate, error) {
-	rows, err := r.query(ctx, nextJobs(len(r.claim.Projects)), append(anys(r.claim.Projects), limit)...)
-	if err != nil {
-		return nil, err
-	}
-	return collectRows(rows, func(sc scanner) (c candidate, err error) {
-		return c, sc.Scan(&c.at.key, &c.at.id, &c.Project, &c.Pipeline, &c.key, &c.limit, &c.requires)
-	})
 }
 
 // take claims the candidate, or parks it where it has to wait.

@@ -25,6 +25,8 @@ func (s *Store) Durability(ctx context.Context) (mode string, synchronous int, e
 func (s *Store) Plans(ctx context.Context) (map[string]string, error) {
 	plans := map[string]string{
 		"claim":        literal(clause{sql: nextJobs(2)}),
+		"requiring":    literal(clause{sql: nextRequiring(2)}),
+		"requires":     literal(clause{sql: nextRequires}),
 		"first parked": literal(clause{sql: unparkFirst}), "first of a lane": literal(clause{sql: unparkLane}), "next lane": literal(clause{sql: nextLane}), "head of a key": literal(clause{sql: nextHead}),
 		"any parked": anyParked, "running of a key": literal(clause{sql: countKey}), "running of a project": literal(clause{sql: countProject}),
 		"running of a pipeline": literal(clause{sql: countPipeline}),

@@ -8,13 +8,10 @@ import (
 	"github.com/kedrod/kedrod/internal/store"
 )
 
-// Reconsider brings jobs into sight for which other settings may have made room since
-// they were parked: other limits, other labels of the worker. A start calls it.
+// Reconsider brings jobs into sight for which other limits may have made room since
+// they were parked. A start calls it.
 func (s *Store) Reconsider(ctx context.Context, limits store.Limits) error {
 	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
-		if err := t.unparks(ctx, `UPDATE jobs SET parked_on = NULL WHERE `+atScopes, store.ParkedRequires); err != nil {
-			return err
-		}
 		if err := t.reconsiderScopes(ctx, limits); err != nil {
 			return err
 		}

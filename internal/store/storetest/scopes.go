@@ -146,7 +146,7 @@ func (s *suite) limitsUnlike() {
 	}
 }
 
-// limitsChange: a start with other limits or labels looks at what is parked anew.
+// limitsChange: a start with other limits looks at what is parked anew.
 func (s *suite) limitsChange() {
 	one := store.Limits{Projects: map[string]int{"proj": 1}}
 	var all []string
@@ -170,7 +170,13 @@ func (s *suite) limitsChange() {
 // scopes drives jobs of many scopes by random events. Each claim must give exactly what
 // a plain search in order of the keys would: nothing over a limit, nothing left waiting
 // that could run.
-func (s *suite) scopes() {
+func (s *suite) scopes() { s.randomScopes(false) }
+
+// scopesOfMany: the same with workers that have different labels. Jobs of a key have one
+// limit here: whether a job keeps back those with larger ones depends on who may run it.
+func (s *suite) scopesOfMany() { s.randomScopes(true) }
+
+func (s *suite) randomScopes(many bool) {
 	rapid.Check(s.t, func(t *rapid.T) {
 		some := rapid.SampledFrom([]int{0, 1, 1, 2, 3})
 		m := scopeModel{jobs: map[string]*job.Job{}, limits: store.Limits{
@@ -179,7 +185,12 @@ func (s *suite) scopes() {
 				{Project: "proj", Pipeline: "a"}: some.Draw(t, "proj/a"), {Project: "other", Pipeline: "a"}: some.Draw(t, "other/a"),
 			},
 		}}
-		labels := map[string]string{"gpu": "a"}
+		workers, needs, mostSlots := []map[string]string{{"gpu": "a"}}, []map[string]string{{"gpu": "a"}, {"gpu": "b"}}, 3
+		if many {
+			workers = []map[string]string{nil, nil, {"gpu": "a"}, {"gpu": "b"}, {"gpu": "a", "site": "x"}, {"site": "x", "tier": "1"}}
+			needs = append(needs, map[string]string{"gpu": "a", "site": "x"}, map[string]string{"site": "x"}, map[string]string{"gpu": "none"})
+			mostSlots = 1
+		}
 		one := func(t *rapid.T, st job.Status) *job.Job {
 			var of []*job.Job
 			for _, j := range m.sorted() {
@@ -204,10 +215,10 @@ func (s *suite) scopes() {
 					j.Queue.Priority = rapid.IntRange(-1, 1).Draw(t, "priority")
 					j.Queue.MaxAttempts = 2
 					if k := rapid.SampledFrom([]string{"", "k", "k", "l"}).Draw(t, "key"); k != "" {
-						j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = k, rapid.IntRange(1, 3).Draw(t, "limit")
+						j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = k, rapid.IntRange(1, mostSlots).Draw(t, "limit")
 					}
-					if rapid.IntRange(0, 7).Draw(t, "requires") == 0 {
-						j.Queue.Requires = map[string]string{"gpu": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "gpu")}
+					if rapid.IntRange(0, 7).Draw(t, "requires") == 0 || many && rapid.Bool().Draw(t, "and more") {
+						j.Queue.Requires = rapid.SampledFrom(needs).Draw(t, "labels")
 					}
 					if rapid.IntRange(0, 7).Draw(t, "expires") == 0 {
 						j.Queue.ExpiresAt = ptr(j.CreatedAt.Add(20 * time.Second))
@@ -228,6 +239,7 @@ func (s *suite) scopes() {
 			for id := range m.jobs {
 				keep(s.Get(s.ctx(), id))
 			}
+			labels := rapid.SampledFrom(workers).Draw(t, "worker")
 			want := m.claim(n, labels, s.clock.Now())
 			got, err := s.Claim(s.ctx(), store.Claim{Worker: "w", Limit: n, Projects: []string{"proj", "other"}, Limits: m.limits, Labels: labels})
 			require.NoError(t, err)
