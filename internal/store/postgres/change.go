@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
 	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
@@ -83,7 +84,8 @@ func (s *Store) Amend(ctx context.Context, id string, fn func(*job.Job) error) (
 		if err := t.save(&before, &after, now); err != nil {
 			return err
 		}
-		t.free(&after) // others may come before it now
+		t.free(&after)              // others may come before it now
+		t.publish(store.TopicQueue) // it may be due sooner
 		return nil
 	})
 	if err != nil {

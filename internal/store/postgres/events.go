@@ -1,11 +1,8 @@
 package postgres
 
 import (
-	"context"
-
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
-	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
 const insertEvents = `INSERT INTO events (job_id, attempt, type, at, data)
@@ -25,15 +22,4 @@ func (t *tx) addEvents(events []job.Event) {
 	}
 	t.publish(store.TopicEvents)
 	t.queue(insertEvents, ids, attempts, types, ats, data)
-}
-
-const selectEvents = `SELECT ` + rows.Event + ` FROM events WHERE `
-
-// Events gives up to limit events after seq, in order: of one job, or of all when
-// jobID is "".
-func (s *Store) Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error) {
-	if jobID == "" {
-		return collect(ctx, s, "events", selectEvents+`seq > $1 ORDER BY seq LIMIT $2`, []any{after, limit}, rows.ScanEvent)
-	}
-	return collect(ctx, s, "events", selectEvents+`job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, []any{jobID, after, limit}, rows.ScanEvent)
 }

@@ -22,8 +22,11 @@ const insertFreed = `INSERT INTO freed (scope) SELECT scope FROM unnest($1::text
 // free tells the next claims to look after the scopes of a job: who is parked there may
 // have room. It takes no lock, so nothing that ends waits for one.
 func (t *tx) free(j *job.Job) {
-	t.queue(insertFreed, scopesOf(j))
-	t.publish(store.TopicQueue)
+	t.queueThen(func(changed int) {
+		if changed > 0 {
+			t.publish(store.TopicQueue)
+		}
+	}, insertFreed, scopesOf(j))
 }
 
 // scopesOf names the scopes that a job counts in.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,6 +27,12 @@ type Store struct {
 	log  *slog.Logger
 	pool *pgxpool.Pool
 	hub  *store.Hub
+
+	horizon horizon
+
+	mu      sync.Mutex
+	limited map[string]bool // scopes that are known to be in the table
+	swept   time.Time       // see sweep
 }
 
 // Options of Open. Now defaults to the database's clock, so that all processes on it go
@@ -40,7 +47,7 @@ type Options struct {
 // processes may do so at once. An Unavailable fault, which never repeats the URL, says
 // what is in the way. Close it.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	s := &Store{now: o.Now, rand: o.Rand, log: o.Log, hub: store.NewHub()}
+	s := &Store{now: o.Now, rand: o.Rand, log: o.Log, hub: store.NewHub(), limited: map[string]bool{}, swept: time.Now(), horizon: newHorizon()}
 	if s.rand == nil {
 		s.rand = rand.Float64
 	}

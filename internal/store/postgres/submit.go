@@ -76,6 +76,11 @@ func insertArgs(j *job.Job, now time.Time) ([]any, error) {
 // inserted writes all that belongs to a job that was just inserted.
 func (t *tx) inserted(j *job.Job, now time.Time) {
 	t.addLabels(j)
+	if j.Queue.ConcurrencyKey != "" && len(j.Queue.Requires) == 0 && j.Status == job.Pending && !j.ReadyAt().After(now) {
+		// One that requires labels has those looked at first: what no worker may take keeps
+		// nobody of its key back.
+		t.queue(`SELECT kedrod_park_new($1)`, []string{j.ID})
+	}
 	t.addEvents(job.Changes(nil, j, now))
 	t.publish(store.TopicQueue)
 }

@@ -107,33 +107,50 @@ func (s *Store) acquire(ctx context.Context) (context.Context, *pgxpool.Conn, fu
 type tx struct {
 	conn   *pgx.Conn
 	begun  bool
-	queued pgx.Batch
+	queued []statement
 	topics []string // to publish after the commit
 }
 
 func (t *tx) publish(topics ...string) { t.topics = append(t.topics, topics...) }
 
+// statement waits to be sent.
+type statement struct {
+	q    string
+	args []any
+	then func(changed int) // nil: nobody asks
+}
+
 // queue adds a statement whose result nobody reads; its error comes with the next query
 // or the commit.
-func (t *tx) queue(q string, args ...any) {
-	if !t.begun && t.queued.Len() == 0 {
-		t.queued.Queue("begin")
+func (t *tx) queue(q string, args ...any) { t.queueThen(nil, q, args...) }
+
+// queueThen is queue, and then is told how many rows the statement changed.
+func (t *tx) queueThen(then func(changed int), q string, args ...any) {
+	if !t.begun {
+		t.begun = true
+		t.queued = append(t.queued, statement{q: "begin"})
 	}
-	t.queued.Queue(q, sane(args)...)
+	t.queued = append(t.queued, statement{q, sane(args), then})
 }
 
 // flight sends what is queued and q, and gives the results, those before q's read.
 func (t *tx) flight(ctx context.Context, q string, args []any) (pgx.BatchResults, error) {
 	t.queue(q, args...)
-	n := t.queued.Len()
-	batch := t.queued
-	t.queued = pgx.Batch{}
-	t.begun = true
+	sent := t.queued
+	t.queued = nil
+	var batch pgx.Batch
+	for _, s := range sent {
+		batch.Queue(s.q, s.args...)
+	}
 	results := t.conn.SendBatch(ctx, &batch)
-	for range n - 1 {
-		if _, err := results.Exec(); err != nil {
+	for _, s := range sent[:len(sent)-1] {
+		tag, err := results.Exec()
+		if err != nil {
 			_ = results.Close() // it says the same
 			return nil, err
+		}
+		if s.then != nil {
+			s.then(int(tag.RowsAffected()))
 		}
 	}
 	return results, nil
@@ -175,7 +192,7 @@ func closed(results pgx.BatchResults, err error) error {
 
 // commit sends what is queued with the commit. Nothing is sent when nothing was done.
 func (t *tx) commit(ctx context.Context) error {
-	if !t.begun && t.queued.Len() == 0 {
+	if !t.begun {
 		return nil
 	}
 	return t.exec(ctx, "commit")
