@@ -125,7 +125,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	notifier, targets := newNotifier(cfg, p.Version, db, figures, log)
 	svc := service.New(service.Options{
 		Store: sparing, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
-		Worker: !cfg.NoWorker, Self: workerID(cfg, self), WorkerLabels: cfg.WorkerLabels, Watcher: watcher, Now: time.Now, Log: log,
+		Self: workerID(cfg, self), Watcher: watcher, Now: time.Now, Log: log,
 		MinFree: uint64(cfg.Disk.MinFree), Space: space, CheckCallback: targets.Check, //nolint:gosec // never negative
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})

@@ -87,7 +87,7 @@ func newRigOf(t testing.TB, names []string, change func(*service.Options), set .
 	r := &rig{t: t, store: s, close: sync.OnceValue(s.Close), runs: rundir.New(filepath.Join(dir, "runs"))}
 	t.Cleanup(func() { require.NoError(t, r.close()) })
 	options := service.Options{
-		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Worker: true, Watcher: joblog.NewWatcher(joblog.Options{}), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Self: "self", Watcher: joblog.NewWatcher(joblog.Options{}), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	for _, name := range names {
 		options.Projects = append(options.Projects, service.Project{Name: name, Path: dir, Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}})
@@ -110,6 +110,16 @@ func newRigOf(t testing.TB, names []string, change func(*service.Options), set .
 		server.Close()
 	})
 	return r
+}
+
+// worker writes the row of a worker, w1 unless it is changed.
+func (r *rig) worker(change func(*store.Worker)) {
+	r.t.Helper()
+	w := store.Worker{ID: "w1", Host: "h", PID: 1, Version: "1.2.3", State: store.WorkerReady, Slots: 1, Projects: []string{"sales"}, StartedAt: time.Now()}
+	if change != nil {
+		change(&w)
+	}
+	require.NoError(r.t, r.store.SaveWorker(r.t.Context(), w))
 }
 
 type reply struct {

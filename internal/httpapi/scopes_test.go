@@ -19,6 +19,7 @@ func TestAJobSaysWhichScopeItWaitsFor(t *testing.T) {
 		o.Projects[0].Slots = 3
 		o.Projects[0].Pipelines = map[string]service.PipelineSettings{"train": {Slots: 2, Timeout: 4 * time.Hour}}
 	})
+	r.worker(nil)
 	claim := func() {
 		_, err := r.store.Claim(t.Context(), store.Claim{Worker: "w1", Limit: 10, Projects: []string{"sales"}, Limits: limits})
 		require.NoError(t, err)
@@ -81,7 +82,8 @@ func TestScopesOfASubmissionAreBounded(t *testing.T) {
 
 // TestAJobSaysWhichLabelNoWorkerHas, and is in nobody's way.
 func TestAJobSaysWhichLabelNoWorkerHas(t *testing.T) {
-	r := newRigOf(t, []string{"sales"}, func(o *service.Options) { o.WorkerLabels = map[string]string{"gpu": "a100"} })
+	r := newRig(t)
+	r.worker(func(w *store.Worker) { w.Labels = map[string]string{"gpu": "a100"} })
 	submit := func(requires string) map[string]any {
 		a := r.call(http.MethodPost, "/api/v1/jobs", `{"pipeline_name": "train", "requires": `+requires+`}`)
 		require.Equal(t, http.StatusCreated, a.status, a.body)

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,24 +55,18 @@ func TestValidateKnowsOfFreeSlots(t *testing.T) {
 		return a.object(t)["would_wait_for"]
 	}
 	const slot = "It waits for a free slot of a worker."
-	require.Equal(t, slot, waits(""), "there is no worker")
-	worker := store.Worker{ID: "w1", Host: "h", PID: 1, Version: "1.2.3", State: store.WorkerReady, Slots: 1, Projects: []string{"sales"}, StartedAt: time.Now()}
-	save := func(change func(*store.Worker)) {
-		w := worker
-		change(&w)
-		require.NoError(t, r.store.SaveWorker(t.Context(), w))
-	}
-	save(func(*store.Worker) {})
+	require.Contains(t, waits(""), "No worker runs")
+	r.worker(nil)
 	require.Nil(t, waits(""))
 	require.Equal(t, slot, waits(`, "concurrency_key": "k"`), "who has the key is not known")
 	require.Contains(t, waits(`, "requires": {"gpu": "a"}`), "label")
-	save(func(w *store.Worker) { w.State = store.WorkerDraining })
-	require.Equal(t, slot, waits(""))
-	save(func(w *store.Worker) { w.Projects = []string{"other"} })
-	require.Equal(t, slot, waits(""))
-	save(func(*store.Worker) {})
+	r.worker(func(w *store.Worker) { w.State = store.WorkerDraining })
+	require.Contains(t, waits(""), "All workers are draining")
+	r.worker(func(w *store.Worker) { w.Projects = []string{"other"} })
+	require.Equal(t, "No worker serves the project sales.", waits(""))
+	r.worker(nil)
 	r.submit()
 	require.Equal(t, slot, waits(""), "the slot is taken by a job before it")
-	save(func(w *store.Worker) { w.Slots = 2 })
+	r.worker(func(w *store.Worker) { w.Slots = 2 })
 	require.Nil(t, waits(""))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kedrod/kedrod/internal/service"
+	"github.com/kedrod/kedrod/internal/store"
 )
 
 // TestAProjectThatVanishedIsTold by the jobs that wait for it, and by health.
@@ -17,6 +18,7 @@ func TestAProjectThatVanishedIsTold(t *testing.T) {
 	file := filepath.Join(path, "pyproject.toml")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	r := newRigOf(t, []string{"sales"}, func(o *service.Options) { o.Projects[0].Path = path })
+	r.worker(func(w *store.Worker) { w.ID = "self" })
 	id := r.submit()
 	require.Contains(t, r.get("/api/v1/jobs/"+id).body, "It waits for a free slot")
 	require.NoError(t, os.Remove(file)) // a mount point without its disk

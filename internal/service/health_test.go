@@ -44,13 +44,13 @@ func (d *space) Low() bool  { return d.low }
 // although the store itself can still be written.
 func TestAFullDiskIsTold(t *testing.T) {
 	disk := &space{}
-	s := &Service{o: Options{Store: &checked{}, DataDir: t.TempDir(), Now: time.Now, Worker: true, Space: disk}, projects: map[string]*Project{"p": {Path: "."}}}
+	s := &Service{o: Options{Store: &checked{}, DataDir: t.TempDir(), Now: time.Now, Self: "w", Space: disk}, projects: map[string]*Project{"p": {Path: "."}}}
 	j := job.Job{Project: "p", Status: job.Pending}
 	require.NoError(t, s.Ready(t.Context()))
-	require.Contains(t, s.waitingFor(&j, store.Waiting{}), "slot")
+	require.Contains(t, s.waitingFor(&j, store.Waiting{}, crew{}), "slot")
 	disk.low = true
 	require.NoError(t, s.Ready(t.Context()), "jobs are still accepted")
-	require.Contains(t, s.waitingFor(&j, store.Waiting{}), "disk")
+	require.Contains(t, s.waitingFor(&j, store.Waiting{}, crew{}), "disk")
 	disk.full = true
 	require.True(t, fault.Is(s.Ready(t.Context()), fault.Unavailable))
 	require.ErrorContains(t, s.Ready(t.Context()), "disk")

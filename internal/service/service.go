@@ -89,17 +89,14 @@ type Options struct {
 	Runs     rundir.Root
 	DataDir  string
 	Version  string
-	Worker   bool   // this process runs jobs
 	Self     string // its worker's id; "" without one
 	// MinFree is how many bytes must be free in DataDir for a run to begin.
 	MinFree uint64
 	// Space tells how short the disk is; nil: it never is.
-	Space Space
-	// WorkerLabels are those of this process's worker.
-	WorkerLabels map[string]string
-	Watcher      *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own
-	Now          func() time.Time
-	Log          *slog.Logger
+	Space   Space
+	Watcher *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own
+	Now     func() time.Time
+	Log     *slog.Logger
 	// CheckCallback says what is wrong with a callback_url, as the end of a sentence that
 	// does not repeat it; "" when nothing is. nil: nothing here sends callbacks, so none is taken.
 	CheckCallback func(url string) string
@@ -118,6 +115,7 @@ type Service struct {
 	keys     *keyring
 	ids      *ids
 	refusals refusalGate
+	crews    crews
 }
 
 // New makes a service.

@@ -34,7 +34,8 @@ func (s *Service) Validate(ctx context.Context, c Caller, sub Submission) (Verdi
 		}
 		return v, nil
 	}
-	if v.WaitingFor = s.view(ctx, j).WaitingFor; v.WaitingFor == waitsForSlot && s.slotFree(ctx, &j) {
+	all := s.look(ctx)
+	if v.WaitingFor = s.waitingFor(&j, s.waiting(ctx, []job.Job{j})[j.ID], all); v.WaitingFor == waitsForSlot && s.slotFree(ctx, &j, all) {
 		v.WaitingFor = ""
 	}
 	p := s.projects[j.Project]
@@ -53,20 +54,20 @@ func (s *Service) Validate(ctx context.Context, c Caller, sub Submission) (Verdi
 // slotFree reports whether a worker would take the job at once: one that may has more
 // slots than there are jobs that run or wait. Of a job whose scope is limited it can't
 // be told.
-func (s *Service) slotFree(ctx context.Context, j *job.Job) bool {
+func (s *Service) slotFree(ctx context.Context, j *job.Job, all crew) bool {
 	if s.limited(j) {
 		return false
 	}
-	if free, err := FreeBytes(s.o.DataDir); err != nil || free < s.o.MinFree {
-		return false
+	if s.alone(j, all) {
+		if free, err := FreeBytes(s.o.DataDir); err != nil || free < s.o.MinFree {
+			return false
+		}
 	}
 	pending, running, err := s.o.Store.Count(ctx)
 	if err != nil {
 		return false
 	}
-	workers, err := s.o.Store.Workers(ctx, s.o.Now())
-	return err == nil && slices.ContainsFunc(workers, func(w store.Worker) bool {
-		_, _, lacks := store.Lacks(j.Queue.Requires, w.Labels)
-		return w.State == store.WorkerReady && w.Slots > pending+running && slices.Contains(w.Projects, j.Project) && !lacks
+	return slices.ContainsFunc(all.workers, func(w store.Worker) bool {
+		return w.State == store.WorkerReady && w.Slots > pending+running && takes(&w, j)
 	})
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/kedro"
@@ -13,10 +14,10 @@ func (s *Service) view(ctx context.Context, j job.Job) JobView { return s.views(
 
 // views adds to jobs what is worked out when somebody asks.
 func (s *Service) views(ctx context.Context, jobs []job.Job) []JobView {
-	waiting := s.waiting(ctx, jobs)
+	waiting, crew := s.waiting(ctx, jobs), s.crewFor(ctx, jobs)
 	views := make([]JobView, len(jobs))
 	for i := range jobs {
-		views[i] = JobView{Job: jobs[i], WaitingFor: s.waitingFor(&jobs[i], waiting[jobs[i].ID])}
+		views[i] = JobView{Job: jobs[i], WaitingFor: s.waitingFor(&jobs[i], waiting[jobs[i].ID], crew)}
 	}
 	return views
 }
@@ -39,32 +40,29 @@ func (s *Service) waiting(ctx context.Context, jobs []job.Job) map[string]store.
 	return waiting
 }
 
+// limited reports whether a job may have to wait for a slot of a scope. What limits the
+// project of another process is not known here.
 func (s *Service) limited(j *job.Job) bool {
 	p := s.projects[j.Project]
-	return j.Queue.ConcurrencyKey != "" || p != nil && (p.Slots > 0 || p.Pipelines[j.Pipeline].Slots > 0)
+	return j.Queue.ConcurrencyKey != "" || p == nil || p.Slots > 0 || p.Pipelines[j.Pipeline].Slots > 0
 }
 
 const waitsForSlot = "It waits for a free slot of a worker."
 
 // waitingFor says why a pending job does not run.
-func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
+func (s *Service) waitingFor(j *job.Job, w store.Waiting, all crew) string {
 	if j.Status != job.Pending {
 		return ""
 	}
-	now := s.o.Now()
-	p := s.projects[j.Project]
-	switch {
-	case p == nil:
-		return fmt.Sprintf("No worker serves the project %s.", j.Project)
-	case j.NextTryAt != nil && j.NextTryAt.After(now):
-		return "Its next try is at " + job.FormatTime(*j.NextTryAt) + "."
-	case j.Queue.RunAt != nil && j.Queue.RunAt.After(now):
-		return "It runs at " + job.FormatTime(*j.Queue.RunAt) + " or later."
-	case !s.o.Worker:
-		return "This service runs no worker (--no-worker)."
+	if when := waitsForTime(j, s.o.Now()); when != "" {
+		return when
 	}
-	if key, value, lacks := store.Lacks(j.Queue.Requires, s.o.WorkerLabels); lacks {
-		return fmt.Sprintf("No worker has the label %s=%s that it requires.", key, value)
+	if nobody := s.nobody(j, all); nobody != "" {
+		return nobody
+	}
+	p := s.projects[j.Project]
+	if p == nil {
+		p = &Project{}
 	}
 	switch w.On {
 	case store.ScopeOfKey(j.Queue.ConcurrencyKey):
@@ -73,6 +71,9 @@ func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
 		return waitsFor("project", j.Project, p.Slots, w)
 	case store.ScopeOfPipeline(store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}):
 		return waitsFor("pipeline", j.Pipeline, p.Pipelines[j.Pipeline].Slots, w)
+	}
+	if !s.alone(j, all) { // what is the matter here holds up nobody elsewhere
+		return waitsForSlot
 	}
 	if kedro.Gone(p.Path) {
 		return fmt.Sprintf("The folder of the project %s is gone or empty: %s. It runs when the folder is back.", j.Project, p.Path)
@@ -83,8 +84,21 @@ func (s *Service) waitingFor(j *job.Job, w store.Waiting) string {
 	return waitsForSlot
 }
 
+func waitsForTime(j *job.Job, now time.Time) string {
+	switch {
+	case j.NextTryAt != nil && j.NextTryAt.After(now):
+		return "Its next try is at " + job.FormatTime(*j.NextTryAt) + "."
+	case j.Queue.RunAt != nil && j.Queue.RunAt.After(now):
+		return "It runs at " + job.FormatTime(*j.Queue.RunAt) + " or later."
+	}
+	return ""
+}
+
 // waitsFor names what holds a job back.
 func waitsFor(what, name string, limit int, w store.Waiting) string {
+	if limit == 0 { // it is set elsewhere
+		return fmt.Sprintf("It waits for the %s '%s': %s.", what, name, whoRun(w))
+	}
 	behind := ""
 	if w.Running < limit { // of a key whose jobs have unlike limits, or just now
 		behind = ", behind one before it that waits"
