@@ -46,3 +46,17 @@ func (h *Hub) Publish(topics ...string) {
 		}
 	}
 }
+
+// WakeAll wakes every subscriber: who can't know what has changed has all look.
+func (h *Hub) WakeAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, subs := range h.subs {
+		for ch := range subs {
+			select {
+			case ch <- struct{}{}:
+			default:
+			}
+		}
+	}
+}

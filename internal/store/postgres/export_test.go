@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/kedrod/kedrod/internal/store"
 )
@@ -16,3 +17,12 @@ func (s *Store) ScopeOfPipeline(p store.PipelineOf) (name string, err error) {
 	const q = `SELECT 'pipeline:' || kedrod_escape($1) || '/' || kedrod_escape($2)`
 	return name, s.pool.QueryRow(context.Background(), q, p.Project, p.Pipeline).Scan(&name)
 }
+
+// Publish wakes who waits for topics.
+func (s *Store) Publish(topics ...string) { s.publish(topics...) }
+
+// Now tells the store's time.
+func (s *Store) Now() time.Time { return s.now() }
+
+// ClockSaid is an answer of the database's clock.
+func (s *Store) ClockSaid(t time.Time) { s.clock.took(t.UnixMicro(), time.Now(), time.Now()) }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/kedrod/kedrod/internal/job"
@@ -28,6 +30,8 @@ type Store struct {
 	pool *pgxpool.Pool
 	hub  *store.Hub
 
+	clock   clock
+	wakes   wakes
 	horizon horizon
 
 	mu      sync.Mutex
@@ -64,14 +68,34 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open the database: %w", storeFault(err))
 	}
-	if s.now == nil {
-		s.now = time.Now
+	if err := s.begin(ctx, cfg.ConnConfig); err != nil {
+		s.pool.Close()
+		return nil, fmt.Errorf("open the database: %w", storeFault(err))
 	}
 	return s, nil
 }
 
+// begin asks for the time and starts what goes on beside the calls.
+func (s *Store) begin(ctx context.Context, cfg *pgx.ConnConfig) error {
+	if s.now == nil {
+		s.now = s.clock.Now
+	}
+	err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return s.askClock(ctx, conn.Conn()) })
+	if err != nil {
+		return err
+	}
+	self, err := uuid.NewRandom()
+	if err != nil {
+		return err
+	}
+	s.wakes.topics, s.wakes.kick = map[string]struct{}{}, make(chan struct{}, 1)
+	s.startWakes(cfg.Copy(), self.String())
+	return nil
+}
+
 // Close ends the connections, after what is under way.
 func (s *Store) Close() error {
+	s.stopWakes()
 	s.pool.Close()
 	return nil
 }
