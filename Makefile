@@ -73,9 +73,9 @@ bench: build env-kedro $(if $(YARDSTICK),env-yardstick) ## measure kedrod, besid
 		$(if $(YARDSTICK),--yardstick $(YARDSTICK) --yardstick-venv .cache/venv-yardstick) $(BENCH_FLAGS)
 
 JOBS ?= 1000000
-history: ## lists, submissions and claims with JOBS=1000000 ended jobs in the store; the file stays in .cache/history
+history: env-postgres ## lists, submissions and claims with JOBS=1000000 ended jobs in the store, lists on PostgreSQL too; SQLite's file stays in .cache/history
 	@mkdir -p .cache/history
-	KEDROD_HISTORY_JOBS=$(JOBS) KEDROD_HISTORY_DIR=$(CURDIR)/.cache/history go test -count 1 -timeout 2h -v -run '^TestHistory$$' ./internal/store/sqlite
+	KEDROD_HISTORY_JOBS=$(JOBS) KEDROD_HISTORY_DIR=$(CURDIR)/.cache/history go test -count 1 -timeout 2h -v -p 1 -run '^TestHistory$$' ./internal/store/sqlite ./internal/store/postgres
 
 MINUTES ?= 60
 soak: env-kedro ## steady load for MINUTES=60: memory, file handles, goroutines and the WAL must stay flat

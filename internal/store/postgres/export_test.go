@@ -26,3 +26,27 @@ func (s *Store) Now() time.Time { return s.now() }
 
 // ClockSaid is an answer of the database's clock.
 func (s *Store) ClockSaid(t time.Time) { s.clock.took(t.UnixMicro(), time.Now(), time.Now()) }
+
+// SetWindow makes pages look at n jobs, see defaultWindow.
+func (s *Store) SetWindow(n int) { s.window = n }
+
+// Statements gives those that a list reads a page with, and their arguments.
+func (s *Store) Statements(ctx context.Context, f store.Filter) (map[string][]any, error) {
+	within, err := within(f)
+	if err != nil {
+		return nil, err
+	}
+	var st selection
+	q, _, err := s.plan(ctx, &st, f, within)
+	if err != nil {
+		return nil, err
+	}
+	statements := map[string][]any{q: st.args}
+	for _, from := range append(sources(f), source{}) {
+		var keys selection
+		if len(from.values) <= sourceValues {
+			statements[from.keys(&keys, within, s.window)] = keys.args
+		}
+	}
+	return statements, nil
+}

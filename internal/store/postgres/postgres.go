@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +25,9 @@ import (
 // Store is one process's access to the database. Its methods may be called from many
 // goroutines.
 type Store struct {
+	window   int          // defaultWindow
+	refusals atomic.Int64 // audited by this process
+
 	now  func() time.Time
 	rand func() float64
 	log  *slog.Logger
@@ -55,6 +59,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.rand == nil {
 		s.rand = rand.Float64
 	}
+	s.window = defaultWindow
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

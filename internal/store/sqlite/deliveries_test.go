@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/store"
 	"github.com/kedrod/kedrod/internal/store/storetest"
 )
 
@@ -66,4 +67,31 @@ func TestHostsOfManyDeliveries(t *testing.T) {
 		require.NoError(t, err)
 	}
 	t.Logf("hosts of 60,000 deliveries: %s", time.Since(begun)/100)
+}
+
+// TestReleasedDeliveriesAreDueAtOnce: whoever has the folder's lock knows that nobody
+// else is sending.
+func TestReleasedDeliveriesAreDueAtOnce(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"), storetest.NewClock())
+	defer func() { require.NoError(t, s.Close()) }()
+	j := newJob("one")
+	j.CallbackURL = "http://h/"
+	_, _, err := s.Submit(t.Context(), j, nil)
+	require.NoError(t, err)
+	_, err = s.Update(t.Context(), "one", func(j *job.Job) error { j.RequestCancel(time.Unix(9, 0)); return nil })
+	require.NoError(t, err)
+	take := func() []store.Delivery {
+		taken, err := s.TakeDeliveries(t.Context(), "h:80", time.Minute, 9)
+		require.NoError(t, err)
+		return taken
+	}
+	require.Len(t, take(), 1)
+	require.Empty(t, take())
+	require.NoError(t, s.ReleaseDeliveries(t.Context()))
+	again := take()
+	require.Len(t, again, 1)
+	require.Equal(t, 2, again[0].Attempts)
+	require.NoError(t, s.SaveDelivery(t.Context(), store.Attempted{ID: again[0].ID, Attempt: 2, State: store.DeliveryDelivered, Answer: 204}))
+	require.NoError(t, s.ReleaseDeliveries(t.Context()))
+	require.Empty(t, take(), "what has ended stays")
 }

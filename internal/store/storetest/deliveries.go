@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -191,18 +192,55 @@ func (s *suite) deliver() {
 	s.clock.Add(5 * time.Second)
 
 	require.Len(s.t, s.take("h.example:8000", 9), 1)
-	require.NoError(s.t, s.ReleaseDeliveries(s.ctx()))
-	require.Len(s.t, s.take("h.example:8000", 9), 1, "released, it is due at once")
-	require.NoError(s.t, s.SaveDelivery(s.ctx(), store.Attempted{ID: want.ID, Attempt: 4, State: store.DeliveryDelivered, Answer: 204}))
+	require.NoError(s.t, s.SaveDelivery(s.ctx(), store.Attempted{ID: want.ID, Attempt: 3, State: store.DeliveryDelivered, Answer: 204}))
 	got = s.deliveriesOf(j.ID)[0]
 	require.Equal(s.t, []any{store.DeliveryDelivered, 204, "", s.clock.Now()}, []any{got.State, got.Answer, got.Error, *got.EndedAt})
 	require.Nil(s.t, got.NextAt)
-	require.NoError(s.t, s.SaveDelivery(s.ctx(), store.Attempted{ID: want.ID, Attempt: 4, State: store.DeliveryFailed, Answer: 500}))
+	require.NoError(s.t, s.SaveDelivery(s.ctx(), store.Attempted{ID: want.ID, Attempt: 3, State: store.DeliveryFailed, Answer: 500}))
 	require.Equal(s.t, []store.Delivery{got}, s.deliveriesOf(j.ID), "what has ended stays")
-	require.NoError(s.t, s.ReleaseDeliveries(s.ctx()))
 	s.clock.Add(time.Hour)
 	require.Empty(s.t, s.hosts())
 	require.Empty(s.t, s.take("h.example:8000", 9))
+}
+
+// deliveryRace: of many who ask at once, each delivery is given to one.
+func (s *suite) deliveryRace() {
+	const jobs, takers = 60, 6
+	for range jobs {
+		s.cancelNow(s.submit(calledBack("h")).ID)
+	}
+	var mu sync.Mutex
+	given := map[string]int{}
+	var wg sync.WaitGroup
+	errs := make([]error, takers)
+	for i := range takers {
+		wg.Go(func() {
+			for {
+				taken, err := s.TakeDeliveries(s.ctx(), "h:80", time.Minute, 3)
+				if err != nil || len(taken) == 0 {
+					errs[i] = err
+					return
+				}
+				mu.Lock()
+				for _, d := range taken {
+					given[d.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		require.NoError(s.t, err)
+	}
+	left := s.take("h:80", jobs) // whose taker went away while another held them
+	for _, d := range left {
+		given[d.ID]++
+	}
+	require.Len(s.t, given, jobs)
+	for id, n := range given {
+		require.Equal(s.t, 1, n, id)
+	}
 }
 
 // deliveryHosts: each host has its own queue, the first due first.

@@ -71,7 +71,6 @@ type Store interface {
 	DeliveryHosts(ctx context.Context) ([]store.DeliveryHost, error)
 	TakeDeliveries(ctx context.Context, host string, lease time.Duration, limit int) ([]store.Delivery, error)
 	SaveDelivery(ctx context.Context, a store.Attempted) error
-	ReleaseDeliveries(ctx context.Context) error
 	ShiftDeliveries(ctx context.Context, by time.Duration) error
 	Deliveries(ctx context.Context, jobID string) ([]store.Delivery, error)
 	CountDeliveries(ctx context.Context) (int, error)
@@ -189,6 +188,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"an end that is undone is told to nobody":               (*suite).endUndone,
 		"a delivery is sent by one until it ends":               (*suite).deliver,
 		"a delivery waits its time, however the clock steps":    (*suite).deliverySteps,
+		"many who ask at once are given other deliveries":       (*suite).deliveryRace,
 		"deliveries to each host are a queue of their own":      (*suite).deliveryHosts,
 		"deliveries go with their job or after their end":       (*suite).deliveriesGo,
 		"a brief job has no parameters and results":             (*suite).brief,

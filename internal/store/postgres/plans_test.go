@@ -1,0 +1,80 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/storetest"
+	"github.com/kedrod/kedrod/test/pgtest"
+)
+
+// node is one of a plan's, as EXPLAIN (FORMAT JSON) gives it.
+type node struct {
+	Type     string  `json:"Node Type"`
+	Relation string  `json:"Relation Name"`
+	Index    string  `json:"Index Name"`
+	Rows     float64 `json:"Actual Rows"`
+	Removed  float64 `json:"Rows Removed by Filter"`
+	Loops    float64 `json:"Actual Loops"`
+	Plans    []node
+}
+
+// read counts the rows that scans of tables look at.
+func (n node) read() float64 {
+	sum := 0.0
+	if n.Relation != "" {
+		sum = (n.Rows + n.Removed) * n.Loops
+	}
+	for _, p := range n.Plans {
+		sum += p.read()
+	}
+	return sum
+}
+
+// TestNoPageReadsHistory: whatever a page is of, and whatever the server believes of the
+// table, few rows are looked at. The statistics are those of a history in which all that is
+// asked for is frequent and everywhere.
+func TestNoPageReadsHistory(t *testing.T) {
+	url := pgtest.Database(t)
+	s := open(t, url, storetest.NewClock())
+	fill(t, url, 20_000)
+	ctx := t.Context()
+	c, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close(ctx)) }()
+	explain := func(t *testing.T, q string, args []any) node {
+		t.Helper()
+		var text []byte
+		require.NoError(t, c.QueryRow(ctx, "EXPLAIN (ANALYZE, FORMAT JSON) "+q, args...).Scan(&text), q)
+		var plans []struct{ Plan node }
+		require.NoError(t, json.Unmarshal(text, &plans))
+		return plans[0].Plan
+	}
+	filters := storetest.HistoryFilters()
+	check := func(t *testing.T) {
+		t.Helper()
+		for name, f := range filters {
+			if f.Limit == 0 {
+				f.Limit = 50
+			}
+			statements, err := s.Statements(ctx, f)
+			require.NoError(t, err)
+			for q, args := range statements {
+				p := explain(t, q, args)
+				require.LessOrEqual(t, p.read(), 3000.0, "%s: %s\n%v\n%+v", name, q, args, p)
+			}
+		}
+	}
+	check(t)
+	execute(t, url, `ALTER TABLE jobs SET (autovacuum_enabled = off);
+		UPDATE jobs SET status = 'failed', project = 'rare', pipeline_name = 'pipeline_5', user_id = 'rare', submitted_by = 'key_3' WHERE created_at > '2025-12-01'`)
+	execute(t, url, `ANALYZE jobs`)
+	execute(t, url, `UPDATE jobs SET status = 'completed', project = 'first', pipeline_name = 'pipeline_0', user_id = NULL, submitted_by = NULL WHERE created_at > '2025-12-01'`)
+	filters["what is believed to be everywhere"] = store.Filter{Projects: []string{"rare"}}
+	filters["two of them"] = store.Filter{Projects: []string{"rare"}, UserIDs: []string{"rare"}}
+	check(t)
+}
