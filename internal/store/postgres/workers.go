@@ -12,8 +12,12 @@ import (
 	"github.com/kedrod/kedrod/internal/store/rows"
 )
 
+const selectWorker = `SELECT id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
+	beat, lease_ms, boot_id, pid_namespace, drain_requested_at,
+	coalesce((SELECT array_agg(jobs.id ORDER BY jobs.started_at, jobs.id) FROM jobs WHERE status = 'running' AND worker = workers.id), '{}') FROM workers`
+
 // SaveWorker writes a worker's row, new or changed; SeenAt becomes now. One that was lost
-// stays so.
+// stays so, and one that was asked to drain is not ready any more, whatever it says.
 func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 	projects, err := json.Marshal(w.Projects)
 	if err != nil {
@@ -24,7 +28,8 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 		return err
 	}
 	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
-		lease_ms, boot_id, pid_namespace) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO UPDATE SET state = excluded.state,
+		lease_ms, boot_id, pid_namespace) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO UPDATE SET
+		state = CASE WHEN excluded.state = 'ready' AND workers.drain_requested_at IS NOT NULL THEN 'draining' ELSE excluded.state END,
 		slots = excluded.slots, projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at WHERE workers.state <> 'lost'`
 	return failed("save worker", s.write(ctx, func(_ context.Context, t *tx) error {
 		t.queue(q, w.ID, w.Host, w.PID, w.Version, string(w.State), w.Slots, string(projects), labels, job.FormatTime(w.StartedAt), job.FormatTime(s.now()),
@@ -36,20 +41,17 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 // Workers gives every worker that has not ended, and those that ended since the
 // moment given, newest first, each with the jobs it runs.
 func (s *Store) Workers(ctx context.Context, endedSince time.Time) ([]store.Worker, error) {
-	const q = `SELECT id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
-		beat, lease_ms, boot_id, pid_namespace,
-		coalesce((SELECT array_agg(jobs.id ORDER BY jobs.started_at, jobs.id) FROM jobs WHERE status = 'running' AND worker = workers.id), '{}')
-		FROM workers WHERE state IN ('ready', 'draining') OR seen_at >= $1 ORDER BY started_at DESC, id DESC LIMIT 1000`
+	const q = selectWorker + ` WHERE state IN ('ready', 'draining') OR seen_at >= $1 ORDER BY started_at DESC, id DESC LIMIT 1000`
 	return collect(ctx, s, "workers", q, []any{job.FormatTime(endedSince)}, scanWorker)
 }
 
 func scanWorker(row rows.Scanner) (store.Worker, error) {
 	var w store.Worker
 	var state, projects, started, seen string
-	var labels, boot, namespace sql.NullString
+	var labels, boot, namespace, drain sql.NullString
 	var lease int64
 	err := row.Scan(&w.ID, &w.Host, &w.PID, &w.Version, &state, &w.Slots, &projects, &labels, &started, &seen,
-		&w.Beat, &lease, &boot, &namespace, &w.Running)
+		&w.Beat, &lease, &boot, &namespace, &drain, &w.Running)
 	if err != nil {
 		return w, err
 	}
@@ -59,6 +61,7 @@ func scanWorker(row rows.Scanner) (store.Worker, error) {
 	w.StartedAt, w.SeenAt = *d.Time("started_at", rows.Text(started)), *d.Time("seen_at", rows.Text(seen))
 	d.JSON("projects", rows.Text(projects), &w.Projects)
 	d.JSON("labels", labels, &w.Labels)
+	w.DrainRequestedAt = d.Time("drain_requested_at", drain)
 	return w, d.Err
 }
 
