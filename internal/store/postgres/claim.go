@@ -27,7 +27,7 @@ import (
 // who parked it held the lock.
 
 const (
-	claimJobs = `SELECT what, coalesce(id_of, ''), ` + rows.Job + ` FROM (SELECT what, id_of, (j).* FROM kedrod_claim($1, $2, $3, $4, $5, $6, $7, $8)) AS claimed`
+	claimJobs = `SELECT what, coalesce(id_of, ''), ` + rows.Job + ` FROM (SELECT what, id_of, (j).* FROM kedrod_claim($1, $2, $3, $4, $5, $6, $7, $8, $9)) AS claimed`
 
 	claimAgain = 4                    // how often a claim that got nothing looks again for others' locks
 	claimPause = time.Millisecond     // about, before it does
@@ -102,9 +102,13 @@ func (s *Store) claimOnce(ctx context.Context, c store.Claim, want int, slots ma
 			return got, err
 		}
 	}
+	beginnings, err := store.RequiresFrom(c.Labels)
+	if err != nil {
+		return got, err
+	}
 	now := s.timestamp()
 	event := string(job.Changes(&job.Job{Status: job.Pending}, &job.Job{Status: job.Running, Attempt: 1}, now)[0].Data)
-	args := []any{c.Worker, want, c.Projects, string(labels), string(limits), job.FormatTime(now), now.UnixMicro(), event}
+	args := []any{c.Worker, want, c.Projects, string(labels), append([]string{}, beginnings...), string(limits), job.FormatTime(now), now.UnixMicro(), event}
 	for n := 1; ; n++ {
 		got, err = s.claimFrom(ctx, args)
 		if err == nil || !again(err) || n == tries {

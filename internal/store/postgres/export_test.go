@@ -18,8 +18,8 @@ func (s *Store) ScopeOfPipeline(p store.PipelineOf) (name string, err error) {
 	return name, s.pool.QueryRow(context.Background(), q, p.Project, p.Pipeline).Scan(&name)
 }
 
-// Publish wakes who waits for topics.
-func (s *Store) Publish(topics ...string) { s.publish(topics...) }
+// PublishTopics wakes who waits for topics.
+func (s *Store) PublishTopics(topics ...string) { s.publish(topics...) }
 
 // Now tells the store's time.
 func (s *Store) Now() time.Time { return s.now() }

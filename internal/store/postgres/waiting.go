@@ -17,13 +17,11 @@ const parkedScopes = `WITH RECURSIVE scopes (name) AS (
 		FROM scopes WHERE name IS NOT NULL)
 	SELECT name FROM scopes WHERE name IS NOT NULL`
 
-// Reconsider brings jobs into sight for which other settings may have made room since
-// they were parked: other limits, other labels of workers. A start calls it.
+// Reconsider brings jobs into sight for which other limits may have made room since they
+// were parked. A start calls it.
 func (s *Store) Reconsider(ctx context.Context, limits store.Limits) error {
 	slots := slotsOf(limits)
 	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		t.queue(`UPDATE jobs SET parked_on = NULL WHERE id = ANY (ARRAY (
-			SELECT id FROM jobs WHERE status = 'pending' AND parked_on = 'requires' FOR UPDATE SKIP LOCKED))`)
 		scopes, err := rowsOf(ctx, t, parkedScopes, nil, scanText)
 		if err != nil {
 			return err

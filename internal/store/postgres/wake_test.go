@@ -28,7 +28,7 @@ func heard(t *testing.T, from, by *postgres.Store) {
 	ch, off := by.Subscribe("hello")
 	defer off()
 	require.Eventually(t, func() bool {
-		from.Publish("hello")
+		from.PublishTopics("hello")
 		select {
 		case <-ch:
 			return true
@@ -59,7 +59,7 @@ func TestOtherProcessesAreWoken(t *testing.T) {
 	for i := range jobs {
 		jobs[i] = store.TopicJob(fmt.Sprintf("many-%05d", i))
 	}
-	here.Publish(jobs...)
+	here.PublishTopics(jobs...)
 	woken(t, last, "one of very many")
 }
 

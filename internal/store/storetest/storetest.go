@@ -132,6 +132,8 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"pages meet while the clock steps":                      (*suite).clockStepsBetweenPages,
 		"claims keep to their projects and limit":               (*suite).claimFilter,
 		"no job is claimed twice, however many claim":           (*suite).claimRace,
+		"however many claim, no scope is over its limit":        (*suite).claimsRace,
+		"who follows misses no event, however many write":       (*suite).followRace,
 		"a job that expired is not run":                         (*suite).expiry,
 		"progress reaches job, nodes and events":                (*suite).advance,
 		"a report ends attempt and job":                         (*suite).report,

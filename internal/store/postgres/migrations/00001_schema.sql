@@ -71,7 +71,7 @@ CREATE INDEX jobs_lanes ON jobs (parked_on, project, pipeline_name, concurrency_
     WHERE status = 'pending' AND parked_on < 'requires' AND concurrency_key IS NOT NULL;
 CREATE INDEX jobs_keyed ON jobs (concurrency_key, concurrency_limit, order_key, id)
     WHERE status = 'pending' AND concurrency_key IS NOT NULL AND (parked_on IS NULL OR parked_on < 'requires');
-CREATE INDEX jobs_requires ON jobs (requires, order_key, id) WHERE status = 'pending' AND parked_on = 'requires';
+CREATE INDEX jobs_requires ON jobs ((("left"(requires, 300) || md5(requires)) COLLATE "C"), order_key, id) WHERE status = 'pending' AND parked_on = 'requires';
 CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE status = 'pending' AND expires_at IS NOT NULL;
 CREATE INDEX jobs_held ON jobs (worker) WHERE status = 'running';
 CREATE INDEX jobs_running ON jobs (project, pipeline_name) WHERE status = 'running';

@@ -146,7 +146,7 @@ END $$;
 -- limits: a JSON object of slots by scope. event: the data of the event of a claim.
 -- The columns change as by job.Claim.
 -- +goose StatementBegin
-CREATE FUNCTION kedrod_claim(by_worker TEXT, want INTEGER, projects TEXT[], labels JSONB, limits JSONB,
+CREATE FUNCTION kedrod_claim(by_worker TEXT, want INTEGER, projects TEXT[], labels JSONB, beginnings TEXT[], limits JSONB,
     now_at TEXT, now_micro BIGINT, event TEXT, OUT what TEXT, OUT id_of TEXT, OUT j jobs) RETURNS SETOF RECORD LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -172,7 +172,9 @@ DECLARE
     at INTEGER;
     parked TEXT;
     free BOOLEAN;
-    need TEXT := '';
+    need TEXT;
+    beginning TEXT;
+    have TEXT[] := '{}';
     several BOOLEAN := cardinality(projects) > 1;
 BEGIN
     -- What was given up since.
@@ -189,18 +191,23 @@ BEGIN
     -- What is due by its time.
     UPDATE jobs SET parked_on = NULL WHERE id = ANY (ARRAY (SELECT id FROM jobs
         WHERE status = 'pending' AND parked_on = 'time' AND ready_at <= now_micro ORDER BY ready_at LIMIT 500 FOR UPDATE SKIP LOCKED));
-    -- What needs labels that this worker has, and another had not.
-    IF labels <> '{}' THEN
-        FOR i IN 1 .. 100 LOOP
-            SELECT requires INTO need FROM jobs WHERE status = 'pending' AND parked_on = 'requires' AND requires > need ORDER BY requires LIMIT 1;
+    -- What jobs that another worker may not run require, and this one has: those sets begin
+    -- with one of its labels. They are known by their beginnings and a hash, since they may
+    -- be longer than an index takes.
+    FOREACH beginning IN ARRAY beginnings LOOP
+        need := "left"(beginning, 300);
+        LOOP
+            SELECT requires, (("left"(requires, 300) || md5(requires)) COLLATE "C") AS short INTO f FROM jobs WHERE status = 'pending' AND parked_on = 'requires'
+                AND (("left"(requires, 300) || md5(requires)) COLLATE "C") > need AND (("left"(requires, 300) || md5(requires)) COLLATE "C") < "left"(beginning, 300) || '~'
+                ORDER BY (("left"(requires, 300) || md5(requires)) COLLATE "C") LIMIT 1;
             EXIT WHEN NOT FOUND;
-            IF need::jsonb <@ labels THEN
-                UPDATE jobs SET parked_on = NULL WHERE id = ANY (ARRAY (SELECT id FROM jobs
-                    WHERE status = 'pending' AND parked_on = 'requires' AND requires = need AND project = ANY (projects)
-                    ORDER BY order_key, id LIMIT want FOR UPDATE SKIP LOCKED));
+            need := f.short;
+            IF f.requires::jsonb <@ labels THEN
+                have := have || need;
+                several := TRUE;
             END IF;
         END LOOP;
-    END IF;
+    END LOOP;
 
     WHILE cardinality(claimed) < want LOOP
         IF moves >= 256 OR passed >= 64 THEN
@@ -208,11 +215,15 @@ BEGIN
             EXIT;
         END IF;
         looked := FALSE;
-        FOR r IN SELECT c.* FROM unnest(projects) AS of_project CROSS JOIN LATERAL (
+        FOR r IN SELECT * FROM (SELECT c.* FROM unnest(projects) AS of_project CROSS JOIN LATERAL (
                 SELECT id, order_key, project, pipeline_name, concurrency_key, concurrency_limit, requires, ready_at, expires_at FROM jobs
                 WHERE status = 'pending' AND parked_on IS NULL AND project = of_project AND id <> ALL (pass)
                 ORDER BY order_key, id LIMIT greatest(want - cardinality(claimed), least(passed, 32)) FOR UPDATE SKIP LOCKED) AS c
-            ORDER BY c.order_key, c.id LOOP
+            UNION ALL SELECT c.* FROM unnest(have) AS required CROSS JOIN LATERAL (
+                SELECT id, order_key, project, pipeline_name, concurrency_key, concurrency_limit, requires, ready_at, expires_at FROM jobs
+                WHERE status = 'pending' AND parked_on = 'requires' AND (("left"(requires, 300) || md5(requires)) COLLATE "C") = required AND project = ANY (projects) AND id <> ALL (pass)
+                ORDER BY order_key, id LIMIT greatest(want - cardinality(claimed), least(passed, 32)) FOR UPDATE SKIP LOCKED) AS c) AS next
+            ORDER BY next.order_key, next.id LOOP
             looked := TRUE;
             IF r.expires_at <= now_at THEN
                 what := 'expired';
@@ -300,7 +311,7 @@ BEGIN
                 ELSE
                     UPDATE jobs SET status = 'running', worker = by_worker, attempt = attempt + 1, started_at = now_at, last_outcome = NULL,
                         next_try_at = NULL, execution_time = NULL, progress = NULL, results = NULL, reason = NULL, error_message = NULL,
-                        start = NULL, warnings = NULL WHERE id = r.id;
+                        start = NULL, warnings = NULL, parked_on = NULL WHERE id = r.id;
                     came := kedrod_settle_key(r.concurrency_key); -- there may be room for one more
                 END IF;
             END IF;
@@ -313,7 +324,7 @@ BEGIN
     IF claimed <> '{}' THEN
         UPDATE jobs SET status = 'running', worker = by_worker, attempt = attempt + 1, started_at = now_at, last_outcome = NULL,
             next_try_at = NULL, execution_time = NULL, progress = NULL, results = NULL, reason = NULL, error_message = NULL,
-            start = NULL, warnings = NULL WHERE id = ANY (plain);
+            start = NULL, warnings = NULL, parked_on = NULL WHERE id = ANY (plain);
         INSERT INTO attempts (job_id, number, worker, status, claimed_at)
             SELECT id, attempt, by_worker, 'running', now_at FROM jobs WHERE id = ANY (claimed);
         INSERT INTO events (job_id, attempt, type, at, data)
