@@ -24,7 +24,7 @@ RELEASES := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 FAST_PACKAGES = $$(go list ./... | grep -vE '/(test|bench|examples)(/|$$)')
 REAL_TESTS = $$(find client cmd internal -name '*real_test.go' | xargs -r grep -hoE '^func Test[A-Za-z0-9_]+' | cut -c6- | paste -sd '|')
 
-.PHONY: help build demo test test-fast lint fuzz schemathesis vulncheck docs docs-current bench history soak release clean env-kedro env-contract env-postgres env-yardstick .cache/venv-kedro
+.PHONY: help build demo test test-fast lint fuzz schemathesis vulncheck docs docs-current bench history soak chaos release clean env-kedro env-contract env-postgres env-yardstick .cache/venv-kedro
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ history: env-postgres ## lists, submissions and claims with JOBS=1000000 ended j
 MINUTES ?= 60
 soak: env-kedro ## steady load for MINUTES=60: memory, file handles, goroutines and the WAL must stay flat
 	KEDROD_SOAK_MINUTES=$(MINUTES) go test -count 1 -timeout 48h -v -run '^TestSoak$$' ./test/e2e
+
+chaos: env-kedro env-postgres ## break processes, database and disk for MINUTES=60 of load; make test does so for a short while
+	KEDROD_CHAOS_SECONDS=$$(($(MINUTES) * 60)) go test -count 1 -timeout 48h -v ./test/chaos
 
 release: ## static binaries for Linux and macOS with checksums, in dist/
 	rm -rf dist && mkdir dist
