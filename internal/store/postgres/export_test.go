@@ -21,9 +21,6 @@ func (s *Store) ScopeOfPipeline(p store.PipelineOf) (name string, err error) {
 // PublishTopics wakes who waits for topics.
 func (s *Store) PublishTopics(topics ...string) { s.publish(topics...) }
 
-// Now tells the store's time.
-func (s *Store) Now() time.Time { return s.now() }
-
 // ClockSaid is an answer of the database's clock.
 func (s *Store) ClockSaid(t time.Time) { s.clock.took(t.UnixMicro(), time.Now(), time.Now()) }
 

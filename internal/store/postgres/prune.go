@@ -83,11 +83,13 @@ func (s *Store) DeleteEnded(ctx context.Context, ids []string) (deleted int, err
 	return deleted, failed("delete jobs", err)
 }
 
-// DeleteWorkers deletes the rows of workers that ended before a moment.
+// DeleteWorkers deletes the rows of workers that ended before a moment, and what they
+// published but for the newest of each project.
 func (s *Store) DeleteWorkers(ctx context.Context, endedBefore time.Time) error {
 	return failed("delete workers", s.write(ctx, func(_ context.Context, t *tx) error {
 		t.queue(`DELETE FROM workers WHERE state IN ('stopped', 'lost') AND seen_at < $1
 			AND NOT EXISTS (SELECT 1 FROM jobs WHERE status = 'running' AND worker = workers.id)`, job.FormatTime(endedBefore))
+		t.queue(supersede)
 		return nil
 	}))
 }

@@ -156,3 +156,6 @@ func (s *Store) Count(ctx context.Context) (pending, running int, err error) {
 func noSuchJob(id string) error { return store.NoSuchJob(id) }
 
 func (s *Store) timestamp() time.Time { return job.Truncate(s.now()) }
+
+// Now is the time by which the store goes.
+func (s *Store) Now() time.Time { return s.now() }

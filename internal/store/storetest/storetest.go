@@ -64,6 +64,8 @@ type Store interface {
 	EndedBefore(ctx context.Context, moment time.Time, cursor string, limit int) (ended []store.Ended, next string, err error)
 	DeleteEnded(ctx context.Context, ids []string) (int, error)
 	CountJobs(ctx context.Context) (int, error)
+	Alone(ctx context.Context, duty string, fn func(context.Context) error) (ran bool, err error)
+	Now() time.Time
 	Reconsider(ctx context.Context, limits store.Limits) error
 	Waiting(ctx context.Context, ids []string) (map[string]store.Waiting, error)
 	DeleteWorkers(ctx context.Context, endedBefore time.Time) error
@@ -165,6 +167,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"pages meet without gap or overlap":                     (*suite).listPages,
 		"what ended can be deleted, nothing else":               (*suite).retention,
 		"rows of workers that ended can be deleted":             (*suite).oldWorkers,
+		"a duty is done, and its error is told":                 (*suite).alone,
 		"a page of large jobs ends early":                       (*suite).largePages,
 		"every filter gives all that fit, page by page":         (*suite).randomPages,
 		"events are in order and end":                           (*suite).events,
