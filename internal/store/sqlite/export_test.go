@@ -21,6 +21,11 @@ func (s *Store) Durability(ctx context.Context) (mode string, synchronous int, e
 	return mode, synchronous, err
 }
 
+// CountAudit counts the entries of one outcome.
+func (s *Store) CountAudit(ctx context.Context, outcome string) (n int, err error) {
+	return n, s.read.QueryRowContext(ctx, "SELECT count(*) FROM audit WHERE outcome = ?", outcome).Scan(&n)
+}
+
 // Plans gives statements whose plans are tested, by name.
 func (s *Store) Plans(ctx context.Context) (map[string]string, error) {
 	plans := map[string]string{
