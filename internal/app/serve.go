@@ -87,7 +87,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	if err != nil {
 		return err
 	}
-	exec, err := executor.New(ctx, executor.Options{WorkerID: self.ID, Log: log})
+	exec, err := executor.New(ctx, executor.Options{WorkerID: self.ID, LockFile: executor.LockFile(workerLocks(cfg.DataDir), self.ID), Log: log})
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
@@ -113,7 +113,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 		Watcher: watcher, LogSize: cfg.Retention.LogSize, Limits: projects.limits(), Wall: time.Now, Log: log,
 	})
 	starting, started := untilSignal(ctx, p.Signals)
-	if err = settle(starting, db, w, log); err == nil {
+	if err = settle(starting, db, w, cfg.DataDir, log); err == nil {
 		err = db.Reconsider(starting, projects.limits())
 	}
 	if started() {
@@ -193,32 +193,6 @@ func untilSignal(ctx context.Context, signals <-chan os.Signal) (context.Context
 		}
 	}()
 	return starting, func() bool { cancel(); return <-came }
-}
-
-// settle ends what the last process on this folder left, and puts its jobs in order.
-// The folder's lock says that it is dead.
-func settle(ctx context.Context, db *sqlite.Store, w *worker.Worker, log *slog.Logger) error {
-	workers, err := db.Workers(ctx, time.Now())
-	if err != nil {
-		return fmt.Errorf("start: %w", err)
-	}
-	for _, left := range workers {
-		bounded, cancel := context.WithTimeout(ctx, time.Minute)
-		err := executor.KillLeftovers(bounded, left.ID)
-		cancel()
-		var stuck *executor.StuckError
-		if errors.As(err, &stuck) {
-			return fault.Newf(fault.Unavailable, "processes of the last service on this folder can't be killed (pids %v), and their jobs would run twice: end them, then start again", stuck.PIDs)
-		}
-		if err != nil {
-			return fmt.Errorf("start: %w", err)
-		}
-		log.Debug("nothing of the last worker is left", "worker", left.ID)
-	}
-	if err := db.ReleaseDeliveries(ctx); err != nil {
-		return fmt.Errorf("start: %w", err)
-	}
-	return w.Recover(ctx)
 }
 
 // server is what runs after everything is made.

@@ -18,6 +18,9 @@ import (
 // tickSpan is the deadline of a worker that is about to be stopped, long enough that all this happens before.
 const tickSpan = 1500 * time.Millisecond
 
+// lockVariable names the lock file of a worker, if it is to have one.
+const lockVariable = "TEST_LOCK_FILE"
+
 // childMain is what the test binary does as a child program.
 func childMain(what string, args []string) int {
 	if what != "worker" {
@@ -37,7 +40,7 @@ func workerChild(args []string) int {
 		return 2
 	}
 	ctx := context.Background()
-	e, err := New(ctx, Options{WorkerID: id, Guard: []string{self, guard.Arg}})
+	e, err := New(ctx, Options{WorkerID: id, Guard: []string{self, guard.Arg}, LockFile: os.Getenv(lockVariable)})
 	if err != nil {
 		fmt.Println(err)
 		return 2
@@ -67,8 +70,8 @@ func workerChild(args []string) int {
 			}
 			<-time.After(time.Millisecond)
 		}
-		r := begin(1) // returns once the new guard has answered
-		fmt.Println("started", r.PID())
+		begin(1) // returns once the new guard has answered
+		fmt.Println("started", guardPID(e))
 	case "tick":
 		deadline := guard.Now() + tickSpan
 		e.Tick(deadline)
@@ -76,7 +79,7 @@ func workerChild(args []string) int {
 		fmt.Println("started", int64(deadline))
 	default:
 		begin(0)
-		fmt.Println("started")
+		fmt.Println("started", guardPID(e))
 	}
 	select {}
 }

@@ -39,6 +39,9 @@ type Options struct {
 	WorkerID string       // in every marker; no blank, slash, line break or NUL
 	Guard    []string     // the command that is the guard, without the worker's id, which is appended; nil: this binary with guard.Arg
 	Log      *slog.Logger // nil: nothing is logged
+	// LockFile is locked by this process and its guard together, until both are gone; see LockFile and LeftLocks. "": no lock is kept. The file stays
+	// when the lock is free: whoever settles what the worker left removes it.
+	LockFile string
 	// Nice is added to this process's own nice value for runs; 0 means 5, a negative number none.
 	Nice int
 	// OOMScoreAdj is the least value of runs, so that the kernel takes them before us; 0 means 500, a negative number leaves them as they are.
@@ -52,6 +55,7 @@ type Executor struct {
 	opts    Options
 	log     *slog.Logger
 	null    *os.File // /dev/null
+	lock    *os.File // nil: none is kept
 	nice    int      // absolute
 	oom     oomCounter
 	door    *door
@@ -110,14 +114,36 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 		_ = null.Close()
 		return nil, err
 	}
-	e.guard = newGuardLink(e.door, opts.Guard, opts.WorkerID, null, e.log)
-	if err := e.guard.open(ctx); err != nil {
-		e.guard.close(ctx)
+	if err := e.engage(ctx); err != nil {
 		e.door.leave()
 		_ = null.Close()
-		return nil, fmt.Errorf("start the guard: %w", err)
+		return nil, err
 	}
 	return e, nil
+}
+
+// engage takes the lock, then starts the guard, which shares it.
+func (e *Executor) engage(ctx context.Context) error {
+	if e.opts.LockFile != "" {
+		lock, err := takeLock(e.opts.LockFile, e.opts.WorkerID)
+		if err != nil {
+			return fmt.Errorf("take the worker's lock: %w", err)
+		}
+		e.lock = lock
+	}
+	e.guard = newGuardLink(e.door, guardCommand{argv: e.opts.Guard, worker: e.opts.WorkerID, null: e.null, lock: e.lock}, e.log)
+	if err := e.guard.open(ctx); err != nil {
+		e.guard.close(ctx)
+		return errors.Join(fmt.Errorf("start the guard: %w", err), e.unlock())
+	}
+	return nil
+}
+
+func (e *Executor) unlock() error {
+	if e.lock == nil {
+		return nil
+	}
+	return e.lock.Close()
 }
 
 // Tick names the moment until which runs may live: time since boot as CLOCK_BOOTTIME counts it (CLOCK_MONOTONIC where that is not known). Once it has
@@ -152,7 +178,7 @@ func (e *Executor) Close(ctx context.Context) error {
 	wg.Wait()
 	e.guard.close(ctx)
 	e.door.leave()
-	return errors.Join(append(errs, e.null.Close())...)
+	return errors.Join(append(errs, e.null.Close(), e.unlock())...)
 }
 
 // enter begins a start, which Close waits for; starts.Done ends it. False: closed already.

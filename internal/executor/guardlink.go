@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -21,13 +20,11 @@ const (
 
 // guardLink keeps one guard alive and tells it about the runs.
 type guardLink struct {
-	door   *door
-	argv   []string // of the guard, without the worker's id
-	worker string
-	null   *os.File
-	log    *slog.Logger
-	quit   chan struct{} // closed by close
-	gone   chan struct{} // closed when keep has ended
+	door    *door
+	command guardCommand
+	log     *slog.Logger
+	quit    chan struct{} // closed by close
+	gone    chan struct{} // closed when keep has ended
 
 	mu      sync.Mutex
 	guard   *guardProcess // nil while there is none
@@ -46,9 +43,9 @@ type registration struct {
 	start uint64
 }
 
-func newGuardLink(d *door, argv []string, worker string, null *os.File, log *slog.Logger) *guardLink {
+func newGuardLink(d *door, command guardCommand, log *slog.Logger) *guardLink {
 	return &guardLink{
-		door: d, argv: argv, worker: worker, null: null, log: log,
+		door: d, command: command, log: log,
 		quit: make(chan struct{}), gone: make(chan struct{}),
 		runs: map[string]registration{}, changed: make(chan struct{}),
 	}
@@ -200,7 +197,7 @@ func (l *guardLink) keep() {
 	pause := 50 * time.Millisecond
 	for {
 		born := time.Now()
-		g, err := startGuard(l.door, l.argv, l.worker, l.null)
+		g, err := startGuard(l.door, l.command)
 		if err == nil {
 			l.install(g)
 			err = l.attend(g)

@@ -19,11 +19,29 @@ import (
 // startWorker runs the test binary as a worker and returns it with the pids that its runs have printed by the time it says that it has started.
 func startWorker(t *testing.T, mode, script string, pids int) (*exec.Cmd, string, []int) {
 	t.Helper()
+	w := startVictim(t, "", mode, script, pids)
+	return w.cmd, w.id, w.pids
+}
+
+// victim is a worker in a process of its own.
+type victim struct {
+	cmd   *exec.Cmd
+	id    string
+	guard int   // its pid, where the mode says it
+	pids  []int // printed by its runs
+}
+
+// startVictim starts one that keeps its lock in a folder, "" for none.
+func startVictim(t *testing.T, locks, mode, script string, pids int) victim {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	id := "victim-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	cmd := exec.Command(self, childArg, "worker", id, mode, script)
 	cmd.Stderr = os.Stderr
+	if locks != "" {
+		cmd.Env = append(os.Environ(), lockVariable+"="+LockFile(locks, id))
+	}
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -32,22 +50,23 @@ func startWorker(t *testing.T, mode, script string, pids int) (*exec.Cmd, string
 		_ = cmd.Wait()
 	})
 	in := bufio.NewScanner(out)
-	var got []int
-	for started := false; !started || len(got) < pids; {
+	w := victim{cmd: cmd, id: id}
+	for started := false; !started || len(w.pids) < pids; {
 		require.True(t, in.Scan(), "the worker ended")
-		if strings.HasPrefix(in.Text(), "started") {
+		if said, ok := strings.CutPrefix(in.Text(), "started"); ok {
 			started = true
+			w.guard, _ = strconv.Atoi(strings.TrimSpace(said))
 			continue
 		}
 		pid, err := strconv.Atoi(in.Text())
 		require.NoError(t, err)
-		got = append(got, pid)
+		w.pids = append(w.pids, pid)
 	}
 	go func() { // whatever comes must not block it
 		for in.Scan() {
 		}
 	}()
-	return cmd, id, got
+	return w
 }
 
 func withMarkerOf(t *testing.T, worker string) (alive []int) {

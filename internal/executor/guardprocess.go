@@ -26,8 +26,16 @@ type guardProcess struct {
 	reaped bool
 }
 
+// guardCommand is how a guard is started.
+type guardCommand struct {
+	argv   []string // without the worker's id
+	worker string
+	null   *os.File
+	lock   *os.File // the worker's, which the guard shares; nil: none
+}
+
 // startGuard starts a guard with the other end of a socket pair. It gets nothing of our environment: the marker must not be in it.
-func startGuard(d *door, argv []string, worker string, null *os.File) (*guardProcess, error) {
+func startGuard(d *door, with guardCommand) (*guardProcess, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("make the guard's socket: %w", err)
@@ -38,9 +46,15 @@ func startGuard(d *door, argv []string, worker string, null *os.File) (*guardPro
 		_ = ours.Close()
 		return nil, err
 	}
-	c, err := d.start(argv[0], append(argv[:len(argv):len(argv)], worker), &syscall.ProcAttr{
+	null := with.null.Fd()
+	files := []uintptr{null, null, os.Stderr.Fd(), theirs.Fd()} // the last is guard.Socket
+	if with.lock != nil {
+		files = append(files, with.lock.Fd()) // to have it is all that the guard does with it
+	}
+	argv := with.argv
+	c, err := d.start(argv[0], append(argv[:len(argv):len(argv)], with.worker), &syscall.ProcAttr{
 		Env:   []string{"GOMAXPROCS=1"},
-		Files: []uintptr{null.Fd(), null.Fd(), os.Stderr.Fd(), theirs.Fd()}, // the last is guard.Socket
+		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {

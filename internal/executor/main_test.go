@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/kedrod/kedrod/internal/executor/guard"
 )
 
 // childArg makes the test binary one of the programs in children_test.go. (The guard needs nothing: its package sees its own argument.)
@@ -24,12 +26,20 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.signal_recv"), goleak.IgnoreAnyFunction("os/signal.loop"))
 }
 
+// testGuard is this test binary as the guard, without the second that the race detector has a process wait at its end.
+func testGuard(t testing.TB) []string {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	return []string{"/usr/bin/env", "GORACE=atexit_sleep_ms=0", self, guard.Arg}
+}
+
 // patience bounds every wait; it is only used up by a failure.
 const patience = 20 * time.Second
 
 func newExecutor(t testing.TB, change ...func(*Options)) *Executor {
 	t.Helper()
-	opts := Options{WorkerID: fmt.Sprintf("w%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))}
+	opts := Options{Guard: testGuard(t), WorkerID: fmt.Sprintf("w%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))}
 	if testing.Verbose() {
 		opts.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}

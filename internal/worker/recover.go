@@ -4,39 +4,78 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
 )
 
-// Recover settles what earlier workers on this store left behind. The caller has
+// Recover settles what all earlier workers on this store left behind. The caller has
 // made sure that they and all their runs are gone: on SQLite it holds the data
-// folder's lock, and has killed what carried their markers. Outcomes that stand in
-// run folders are reported, the other jobs are recoveries. Call it before Run.
+// folder's lock, and has killed what carried their markers. Call it before Run.
 func (w *Worker) Recover(ctx context.Context) error {
 	held, err := w.o.Store.Held(ctx)
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
-	for i := range held {
-		if err := w.reportLeft(ctx, &held[i]); err != nil {
-			return fmt.Errorf("recover job %s: %w", held[i].ID, err)
-		}
-	}
 	workers, err := w.o.Store.Workers(ctx, time.Now())
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
-	gone := map[string]bool{}
+	var gone []string
 	for _, other := range workers {
-		gone[other.ID] = other.State == store.WorkerReady || other.State == store.WorkerDraining || len(other.Running) > 0
+		if other.State == store.WorkerReady || other.State == store.WorkerDraining || len(other.Running) > 0 {
+			gone = append(gone, other.ID)
+		}
 	}
 	for i := range held {
-		gone[held[i].Worker] = true
+		gone = append(gone, held[i].Worker)
 	}
-	for id, lost := range gone {
-		if !lost || id == w.o.Self.ID {
+	slices.Sort(gone)
+	return w.recover(ctx, held, slices.Compact(gone))
+}
+
+// RecoverFrom settles what one earlier worker left behind, and touches no other's: the
+// caller has that worker's lock and has made sure that nothing of it lives.
+func (w *Worker) RecoverFrom(ctx context.Context, dead string) error {
+	held, err := w.o.Store.Held(ctx)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	return w.recover(ctx, heldBy(held, dead), []string{dead})
+}
+
+// ReportLeft reports the outcomes that a dead worker left in run folders here, and lets
+// its other jobs be: its lease decides about them. over tells that the store counts it
+// as ended already.
+func (w *Worker) ReportLeft(ctx context.Context, dead string) (over bool, err error) {
+	held, err := w.o.Store.Held(ctx)
+	if err != nil {
+		return false, fmt.Errorf("recover: %w", err)
+	}
+	if err := w.reportAll(ctx, heldBy(held, dead)); err != nil {
+		return false, err
+	}
+	workers, err := w.o.Store.Workers(ctx, time.Now())
+	if err != nil {
+		return false, fmt.Errorf("recover: %w", err)
+	}
+	return !slices.ContainsFunc(workers, func(other store.Worker) bool { return other.ID == dead }), nil
+}
+
+func heldBy(held []job.Job, worker string) []job.Job {
+	return slices.DeleteFunc(held, func(j job.Job) bool { return j.Worker != worker })
+}
+
+// recover reports the outcomes that stand in run folders; the other jobs of those that
+// are gone are recoveries.
+func (w *Worker) recover(ctx context.Context, held []job.Job, gone []string) error {
+	if err := w.reportAll(ctx, held); err != nil {
+		return err
+	}
+	for _, id := range gone {
+		if id == w.o.Self.ID {
 			continue
 		}
 		jobs, err := w.o.Store.LoseWorker(ctx, id)
@@ -46,6 +85,15 @@ func (w *Worker) Recover(ctx context.Context) error {
 		for i := range jobs {
 			w.o.Log.Warn("its worker ended without a word while it ran the job", "job", jobs[i].ID, "attempt", jobs[i].Attempt,
 				"lost_worker", id, "now", string(jobs[i].Status))
+		}
+	}
+	return nil
+}
+
+func (w *Worker) reportAll(ctx context.Context, held []job.Job) error {
+	for i := range held {
+		if err := w.reportLeft(ctx, &held[i]); err != nil {
+			return fmt.Errorf("recover job %s: %w", held[i].ID, err)
 		}
 	}
 	return nil

@@ -1,10 +1,10 @@
 package e2e
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,18 +14,33 @@ import (
 )
 
 // TestKillMinus9InTheMiddleOfARun: the run ends with its server, its children
-// included, and the job is run once more.
+// included, and the job is run once more. If the guard is killed too, the run goes on
+// until the next server ends it.
 func TestKillMinus9InTheMiddleOfARun(t *testing.T) {
 	t.Parallel()
-	for _, restartAtOnce := range []bool{false, true} {
-		t.Run(fmt.Sprintf("restart at once %v", restartAtOnce), func(t *testing.T) {
+	for _, c := range []struct {
+		name                    string
+		restartAtOnce, guardToo bool
+	}{{"its guard has time", false, false}, {"a restart at once", true, false}, {"its guard too", true, true}} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			path, gate := filepath.Join(t.TempDir(), "diary"), filepath.Join(t.TempDir(), "gate")
 			s := serve(t, setup{projects: []string{project(t, "witness")}, data: filepath.Join(t.TempDir(), "data")})
 			job, worker := deafRun(t, s, path, gate, nil)
 
-			s.crash(t)
-			if !restartAtOnce {
+			if c.guardToo {
+				guard := guardOf(t, worker)
+				require.NoError(t, syscall.Kill(guard, syscall.SIGSTOP)) // else it might be quicker than its own end
+				s.signal(t, syscall.SIGKILL)
+				eventually(t, "the server is dead", func() bool { return zombie(s.PID) })
+				require.NoError(t, syscall.Kill(guard, syscall.SIGKILL))
+				s.wait(t)
+				require.GreaterOrEqual(t, len(marked(t, worker)), 4, "nobody is left to end them")
+			} else {
+				s.crash(t)
+			}
+			restarted := time.Now()
+			if !c.restartAtOnce {
 				killed := time.Now()
 				eventually(t, "no process of the run lives", func() bool { return len(marked(t, worker)) == 0 })
 				t.Logf("all of the run was gone %s after its server", time.Since(killed).Round(time.Millisecond))
@@ -33,6 +48,10 @@ func TestKillMinus9InTheMiddleOfARun(t *testing.T) {
 			s = s.again(t)
 			require.Empty(t, marked(t, worker), "a server that listens has ended what the last one left")
 			eventually(t, "the second attempt has begun", func() bool { return count(diary(t, path), "start", job, 2) == 1 })
+			t.Logf("the second attempt began %s after the restart, the interpreter's start included", time.Since(restarted).Round(time.Millisecond))
+			locks, err := filepath.Glob(filepath.Join(s.Data, "workers", "*.lock"))
+			require.NoError(t, err)
+			require.Len(t, locks, 1, "the dead worker's lock is settled")
 			touch(t, gate)
 			ended := s.end(t, job)
 

@@ -28,6 +28,23 @@ func (s *server) worker(t *testing.T) string {
 	return id
 }
 
+// guardOf finds a worker's guard.
+func guardOf(t *testing.T, worker string) int {
+	t.Helper()
+	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, path := range commands {
+		command, err := os.ReadFile(path)
+		if err == nil && bytes.HasSuffix(command, []byte("\x00__guard\x00"+worker+"\x00")) {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			require.NoError(t, err)
+			return pid
+		}
+	}
+	t.Fatalf("worker %s has no guard", worker)
+	return 0
+}
+
 // marked gives the living processes that carry a worker's marker, as the process
 // table shows them.
 func marked(t *testing.T, worker string) []int {

@@ -25,6 +25,8 @@
 // its way. A later deadline ends that state. A worker that never names a deadline (its store has no lease) is judged by the socket alone. The guard
 // looks at the clock at least every 250 ms; that holds also for the time right after a suspend, in which timers stand still and the clock goes on.
 //
+// Descriptor 4, where there is one, is the worker's lock file, locked: the lock is free for others once worker and guard are both gone.
+//
 // Where there is no /proc (darwin) it kills the registered groups only: a process that left its group, and a run that was just being forked, escape.
 package guard
 
