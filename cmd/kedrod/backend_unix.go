@@ -24,6 +24,14 @@ func backend() cli.Backend {
 				Version: version, Environ: os.Environ(), Out: streams.Out, Err: streams.Err, Signals: signals,
 			})
 		},
+		Worker: func(ctx context.Context, cfg config.Config, streams cli.Streams) error {
+			signals := make(chan os.Signal, 2)
+			signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+			defer signal.Stop(signals)
+			return app.Work(ctx, cfg, app.Process{
+				Version: version, Environ: os.Environ(), Out: streams.Out, Err: streams.Err, Signals: signals,
+			})
+		},
 		Doctor:  app.Doctor,
 		OpenAPI: app.OpenAPI,
 		Local:   app.LocalStore,

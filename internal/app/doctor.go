@@ -43,6 +43,7 @@ func Doctor(ctx context.Context, cfg config.Config) ([]client.Finding, error) {
 	environ := os.Environ()
 	f.folder(cfg.DataDir)
 	f.listen(cfg)
+	f.database(ctx, cfg)
 	found, err := findProjects(cfg, environ, nil)
 	if err != nil {
 		f.fault("project", err)

@@ -5,12 +5,11 @@ import (
 
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/fault"
-	"github.com/kedrod/kedrod/internal/store/sqlite"
 )
 
 // checkExposed refuses an address that others can reach while nothing asks them who
 // they are. Once authentication is on it stays on, so this is asked at the start only.
-func checkExposed(ctx context.Context, cfg config.Config, db *sqlite.Store) error {
+func checkExposed(ctx context.Context, cfg config.Config, db jobStore) error {
 	if !cfg.Exposed {
 		return nil
 	}
@@ -26,7 +25,11 @@ func checkExposed(ctx context.Context, cfg config.Config, db *sqlite.Store) erro
 }
 
 func firstKey(cfg config.Config) string {
-	return "kedrod keys create --name admin --role admin --data-dir " + cfg.DataDir
+	at := " --data-dir " + cfg.DataDir
+	if shared(cfg) {
+		at = " --database-url …"
+	}
+	return "kedrod keys create --name admin --role admin" + at
 }
 
 // listen tells what serve would ask for.

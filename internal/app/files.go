@@ -17,7 +17,7 @@ import (
 
 // Backup writes the jobs of a data folder into a new file, also while it is served.
 func Backup(ctx context.Context, dir, to string) error {
-	return sqlite.Backup(ctx, filepath.Join(dir, "jobs.db"), to)
+	return sqlite.Backup(ctx, jobsFile(dir), to)
 }
 
 // Restore puts a backup into a data folder that nobody serves. aside is where the
@@ -31,7 +31,7 @@ func Restore(ctx context.Context, dir, from string) (aside string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
-	return sqlite.Restore(ctx, from, filepath.Join(dir, "jobs.db"), time.Now())
+	return sqlite.Restore(ctx, from, jobsFile(dir), time.Now())
 }
 
 // Import takes over the jobs of a jobs.db of the stack that kedrod replaces, also
@@ -50,7 +50,7 @@ func Import(ctx context.Context, cfg config.Config, environ []string, from, proj
 	if err := makeFolder(cfg.DataDir); err != nil {
 		return done, err
 	}
-	db, err := sqlite.Open(ctx, filepath.Join(cfg.DataDir, "jobs.db"), sqlite.Options{})
+	db, err := sqlite.Open(ctx, jobsFile(cfg.DataDir), sqlite.Options{})
 	if err != nil {
 		return done, err
 	}

@@ -21,7 +21,7 @@ type folder struct{ lock *os.File }
 // lockWait is how long the start waits for a process that is just ending.
 const lockWait = 5 * time.Second
 
-// openFolder makes the data folder and locks it: on SQLite one serve owns it.
+// openFolder makes the data folder and locks it: one process owns it.
 func openFolder(ctx context.Context, dir string) (*folder, error) {
 	if err := makeFolder(dir); err != nil {
 		return nil, err
@@ -35,8 +35,8 @@ func openFolder(ctx context.Context, dir string) (*folder, error) {
 		holder := readHolder(f)
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fault.Newf(fault.Conflict, "another kedrod serve%s uses the data folder %s. To serve two projects from one, give both in one --config; "+
-				"else start this one with another --data-dir and --listen", holder, dir)
+			return nil, fault.Newf(fault.Conflict, "another kedrod serve or worker%s uses the data folder %s. To serve two projects from one, give both in one --config; "+
+				"else start this one with another --data-dir (and --listen, where it serves)", holder, dir)
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}

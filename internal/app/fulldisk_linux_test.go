@@ -71,7 +71,7 @@ func TestAFullDisk(t *testing.T) {
 	defer func() { require.NoError(t, db.Close()) }()
 	keeper := disk.New(disk.Options{Dir: dir, Ballast: 16 << 20, MinFree: 8 << 20, Free: free, Log: slog.New(slog.DiscardHandler)})
 	require.FileExists(t, filepath.Join(dir, "ballast"))
-	s := &spared{counted: &counted{Store: db, m: metrics.New(metrics.Options{})}, disk: keeper}
+	s := &spared{counted: &counted{jobStore: db, m: metrics.New(metrics.Options{})}, disk: keeper}
 	submit := func(id string) error {
 		_, _, err := s.Submit(t.Context(), job.Job{ID: id, Project: "p", Pipeline: "x", Status: job.Pending, CreatedAt: job.Truncate(time.Now()),
 			Parameters: fmt.Appendf(nil, `{"x":"%0100000d"}`, 1), Queue: job.Queue{Timeout: time.Minute, MaxAttempts: 1}}, nil)

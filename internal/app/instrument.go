@@ -3,19 +3,18 @@ package app
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"time"
 
+	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/metrics"
 	"github.com/kedrod/kedrod/internal/service"
 	"github.com/kedrod/kedrod/internal/store"
-	"github.com/kedrod/kedrod/internal/store/sqlite"
 )
 
 // counted is the store as worker and service use it, with what happens counted.
 type counted struct {
-	*sqlite.Store
+	jobStore
 	m *metrics.Metrics
 }
 
@@ -26,7 +25,7 @@ func (c *counted) wrote(what string, begun time.Time, err error) {
 // Submit counts what was accepted.
 func (c *counted) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) (job.Job, bool, error) {
 	begun := time.Now()
-	stored, existed, err := c.Store.Submit(ctx, j, idem)
+	stored, existed, err := c.jobStore.Submit(ctx, j, idem)
 	c.wrote("submit", begun, err)
 	if err == nil && !existed {
 		c.m.Submitted()
@@ -37,7 +36,7 @@ func (c *counted) Submit(ctx context.Context, j job.Job, idem *store.Idempotency
 // SubmitAll counts what was accepted.
 func (c *counted) SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Idempotency) ([]job.Job, error) {
 	begun := time.Now()
-	first, err := c.Store.SubmitAll(ctx, jobs, idem)
+	first, err := c.jobStore.SubmitAll(ctx, jobs, idem)
 	c.wrote("submit", begun, err)
 	if err == nil && first == nil {
 		for range jobs {
@@ -50,7 +49,7 @@ func (c *counted) SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Ide
 // Claim counts how long jobs waited.
 func (c *counted) Claim(ctx context.Context, q store.Claim) ([]job.Job, error) {
 	begun := time.Now()
-	jobs, err := c.Store.Claim(ctx, q)
+	jobs, err := c.jobStore.Claim(ctx, q)
 	if len(jobs) > 0 || err != nil {
 		c.wrote("claim", begun, err)
 	}
@@ -67,7 +66,7 @@ func (c *counted) Claim(ctx context.Context, q store.Claim) ([]job.Job, error) {
 // Report counts outcomes.
 func (c *counted) Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error) {
 	begun := time.Now()
-	j, err := c.Store.Report(ctx, ref, o, last)
+	j, err := c.jobStore.Report(ctx, ref, o, last)
 	c.wrote("report", begun, err)
 	if err == nil {
 		c.m.Ended(&o)
@@ -75,8 +74,8 @@ func (c *counted) Report(ctx context.Context, ref job.Ref, o job.Outcome, last s
 	return j, err
 }
 
-// newMetrics makes the metrics of a process that serves a data folder.
-func newMetrics(version, dir string, db *sqlite.Store) *metrics.Metrics {
+// newMetrics makes the metrics of a process.
+func newMetrics(version string, cfg config.Config, db jobStore) *metrics.Metrics {
 	return metrics.New(metrics.Options{Version: version, Look: func(ctx context.Context) (s metrics.State, err error) {
 		if s.Pending, s.Running, err = db.Count(ctx); err != nil {
 			return s, err
@@ -96,10 +95,12 @@ func newMetrics(version, dir string, db *sqlite.Store) *metrics.Metrics {
 				s.Workers, s.Slots = s.Workers+1, s.Slots+workers[i].Slots
 			}
 		}
-		if s.DiskFree, err = service.FreeBytes(dir); err != nil {
+		if s.DiskFree, err = service.FreeBytes(cfg.DataDir); err != nil {
 			return s, err
 		}
-		s.Store, s.WAL = size(filepath.Join(dir, "jobs.db")), size(filepath.Join(dir, "jobs.db-wal"))
+		if !shared(cfg) {
+			s.Store, s.WAL = size(jobsFile(cfg.DataDir)), size(jobsFile(cfg.DataDir)+"-wal")
+		}
 		return s, nil
 	}})
 }

@@ -11,36 +11,37 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"time"
 
 	"github.com/kedrod/kedrod/client"
 	"github.com/kedrod/kedrod/internal/auth"
+	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/httpapi"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
-	"github.com/kedrod/kedrod/internal/store/sqlite"
 )
 
-// LocalStore opens the store of a data folder for whoever may write its files: the
-// client it gives calls the same operations as over HTTP, as an administrator, so that
+// LocalStore opens a store for whoever may write a data folder's files, or has the
+// database's URL: the client it gives calls the same operations as over HTTP, as an administrator, so that
 // what is checked and audited is the same. A server may run on the folder meanwhile;
 // it notices within a second. create makes a folder that is not there yet. Call close.
-func LocalStore(ctx context.Context, dir string, create bool) (c *client.Client, closing func() error, err error) {
-	path := filepath.Join(dir, "jobs.db")
-	if !create {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+func LocalStore(ctx context.Context, at config.StoreAt, create bool) (c *client.Client, closing func() error, err error) {
+	dir := at.DataDir
+	if !create && at.DatabaseURL == "" {
+		if _, err := os.Stat(jobsFile(dir)); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fault.InvalidField("data_dir", "there is no store in "+dir+": name the data folder of the service with --data-dir, or the service with --url")
 		}
 	}
-	if err := makeFolder(dir); err != nil {
-		return nil, nil, err
+	if at.DatabaseURL == "" {
+		if err := makeFolder(dir); err != nil {
+			return nil, nil, err
+		}
 	}
-	db, err := sqlite.Open(ctx, path, sqlite.Options{})
+	db, err := openStore(ctx, at, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, nil, err
 	}
-	svc := service.New(service.Options{Store: db, Runs: rundir.New(filepath.Join(dir, "runs")), DataDir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	svc := service.New(service.Options{Store: db, Runs: rundir.New(filepath.Join(dir, "runs")), DataDir: dir, Now: db.Now, Log: slog.New(slog.DiscardHandler)})
 	who := localName()
 	caller := service.Caller{Name: &who, Rights: auth.Rights()}
 	handler := httpapi.New(httpapi.Options{Service: svc, Authenticate: func(*http.Request) (service.Caller, error) { return caller, nil }})

@@ -49,6 +49,9 @@ func findProjects(cfg config.Config, environ []string, instead func(config.Proje
 			return nil, fault.Newf(fault.Invalid, "two projects have the name %s (%s and %s): give one another name in the file's projects", f.project.Name, other, f.project.Path)
 		}
 		names[f.project.Name] = f.project.Path
+		if shared(cfg) { // its variables are ours, and no run's
+			f.policy.Postgres, f.policy.Hidden = true, []string{cfg.DatabaseURL}
+		}
 		found = append(found, f)
 	}
 	return found, nil

@@ -12,32 +12,17 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/kedrod/kedrod/internal/clock"
-	"github.com/kedrod/kedrod/internal/compress"
 	"github.com/kedrod/kedrod/internal/config"
-	"github.com/kedrod/kedrod/internal/disk"
-	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/httpapi"
-	"github.com/kedrod/kedrod/internal/job"
-	"github.com/kedrod/kedrod/internal/joblog"
-	"github.com/kedrod/kedrod/internal/metrics"
 	"github.com/kedrod/kedrod/internal/notify"
-	"github.com/kedrod/kedrod/internal/registries"
 	"github.com/kedrod/kedrod/internal/retention"
-	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
-	"github.com/kedrod/kedrod/internal/store"
-	"github.com/kedrod/kedrod/internal/store/sqlite"
-	"github.com/kedrod/kedrod/internal/systemd"
-	"github.com/kedrod/kedrod/internal/worker"
 )
 
 // Process is what the service has of the process it runs in.
@@ -49,168 +34,52 @@ type Process struct {
 	Signals <-chan os.Signal // SIGINT, SIGTERM: the first drains, the second stops at once
 }
 
-// Serve runs the API and a worker over SQLite until a signal comes or ctx ends. It
-// returns nil after an orderly stop. Errors at the start say what to do.
+// Serve runs the API and a worker until a signal comes or ctx ends. It returns nil after
+// an orderly stop. Errors at the start say what to do.
 func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
-	log, closeLog, err := openLog(p.Err, cfg.Log)
-	if err != nil {
+	s := &server{}
+	s.node, err = openNode(ctx, cfg, p, func(n *node) error {
+		if err := checkExposed(ctx, cfg, n.db); err != nil {
+			return err
+		}
+		if s.listener, err = listen(ctx, cfg.Listen); err == nil {
+			n.closes(func() error { _ = s.listener.Close(); return nil }) // closed by the server too
+		}
 		return err
-	}
-	defer func() { err = errors.Join(err, closeLog()) }()
-	folder, err := openFolder(ctx, cfg.DataDir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, folder.close()) }()
-	db, err := sqlite.Open(ctx, filepath.Join(cfg.DataDir, "jobs.db"), sqlite.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := checkExposed(ctx, cfg, db); err != nil {
-		return err
-	}
-	last := readLastFound(cfg.DataDir)
-	found, err := findProjects(cfg, p.Environ, func(settings config.Project) (foundProject, bool) { return last.instead(settings, log) })
-	if err != nil {
-		return err
-	}
-	if err := last.keep(found); err != nil { // a disk that is full, most likely
-		log.Warn("should a project's folder be gone at the next start, that start fails", "error", err)
-	}
-	listener, err := listen(ctx, cfg.Listen)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = listener.Close() }() // closed by the server too
-	self, err := identity(cfg, p.Version)
-	if err != nil {
-		return err
-	}
-	exec, err := executor.New(ctx, executor.Options{WorkerID: self.ID, LockFile: executor.LockFile(workerLocks(cfg.DataDir), self.ID), Log: log})
-	if err != nil {
-		return fmt.Errorf("start: %w", err)
-	}
-	defer func() {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		err = errors.Join(err, exec.Close(bounded))
-	}()
-	projects, err := makeProjects(cfg, found, exec, p.Environ, log)
-	if err != nil {
-		return err
-	}
-	runs := rundir.New(filepath.Join(cfg.DataDir, "runs"))
-	watcher := joblog.NewWatcher(joblog.Options{Log: log})
-	figures := newMetrics(p.Version, cfg.DataDir, db)
-	space := disk.New(disk.Options{
-		Dir: cfg.DataDir, Ballast: cfg.Disk.Ballast, MinFree: uint64(cfg.Disk.MinFree), Free: service.FreeBytes, Log: log, //nolint:gosec // never negative
 	})
-	sparing := &spared{counted: &counted{Store: db, m: figures}, disk: space}
-	w := worker.New(worker.Options{
-		Self: self, Store: sparing, Starter: exec, Projects: projects.forWorker(), Runs: runs,
-		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout,
-		Watcher: watcher, LogSize: cfg.Retention.LogSize, Limits: projects.limits(), Wall: time.Now, Log: log,
-	})
-	starting, started := untilSignal(ctx, p.Signals)
-	if err = settle(starting, db, w, cfg.DataDir, log); err == nil {
-		err = db.Reconsider(starting, projects.limits())
-	}
-	if started() {
-		return nil // told to stop before there was anything to stop
-	}
+	defer func() { err = errors.Join(err, s.node.close()) }()
 	if err != nil {
 		return err
 	}
-	notifier, targets := newNotifier(cfg, p.Version, db, figures, log)
-	svc := service.New(service.Options{
-		Store: sparing, Projects: projects.forService(), Runs: runs, DataDir: cfg.DataDir, Version: p.Version,
-		Self: workerID(cfg, self), Watcher: watcher, Now: time.Now, Log: log,
-		MinFree: uint64(cfg.Disk.MinFree), Space: space, CheckCallback: targets.Check, //nolint:gosec // never negative
+	if stopped, err := s.settle(ctx); stopped || err != nil {
+		return err
+	}
+	var targets *notify.Targets
+	s.notifier, targets = newNotifier(cfg, p.Version, s.db, s.metrics, s.log)
+	s.service = service.New(service.Options{
+		Store: s.store, Projects: s.projects.forService(), Runs: s.runs, DataDir: cfg.DataDir, Version: p.Version,
+		Self: workerID(cfg, s.self), Watcher: s.watcher, Now: s.db.Now, Log: s.log,
+		MinFree: uint64(cfg.Disk.MinFree), Space: s.disk, CheckCallback: targets.Check, //nolint:gosec // never negative
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
-	if err := svc.LoadKeys(ctx); err != nil {
+	if err := s.service.LoadKeys(ctx); err != nil {
 		return err
 	}
-	used, err := lastUse(ctx, db)
-	if err != nil {
+	if s.keeper, err = s.newKeeper(ctx, retention.Keep{
+		Jobs: cfg.Retention.Jobs, JobsCount: cfg.Retention.JobsCount, Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal, Audit: cfg.Retention.Audit,
+	}); err != nil {
 		return err
 	}
-	keeper := retention.New(retention.Options{
-		Store: db, Runs: runs, Now: time.Now, Elapsed: clock.SinceBoot, LastUse: used, Log: log,
-		Keep: retention.Keep{
-			Jobs: cfg.Retention.Jobs, JobsCount: cfg.Retention.JobsCount, Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal,
-			Audit: cfg.Retention.Audit,
-		},
-	})
-	publisher := newPublisher(self.ID, projects, db, &compress.Packer{}, log)
-	s := &server{publisher: publisher, disk: space, metrics: figures, keeper: keeper, notifier: notifier, cfg: cfg, process: p, manager: systemd.Of(p.Environ), log: log, worker: w, projects: projects, listener: listener, service: svc}
 	return s.run(ctx)
-}
-
-// lastUse is when a worker was last seen, which each is every 15 s; the zero time where
-// there was none.
-func lastUse(ctx context.Context, db *sqlite.Store) (last time.Time, err error) {
-	workers, err := db.Workers(ctx, last)
-	if err != nil {
-		return last, fmt.Errorf("start: %w", err)
-	}
-	for i := range workers {
-		if workers[i].SeenAt.After(last) {
-			last = workers[i].SeenAt
-		}
-	}
-	return last, nil
-}
-
-// identity is this worker's row: a new id for each start.
-func identity(cfg config.Config, version string) (store.Worker, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return store.Worker{}, fmt.Errorf("make the worker's id: %w", err)
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	return store.Worker{
-		ID: id.String(), Host: host, PID: os.Getpid(), Version: version, Slots: cfg.Concurrency, Labels: cfg.WorkerLabels, StartedAt: job.Truncate(time.Now()),
-	}, nil
-}
-
-// untilSignal gives a context that ends with the first signal, and a function that
-// ends the watch and reports whether one came.
-func untilSignal(ctx context.Context, signals <-chan os.Signal) (context.Context, func() bool) {
-	starting, cancel := context.WithCancel(ctx)
-	came := make(chan bool, 1)
-	go func() {
-		select {
-		case <-signals:
-			cancel()
-			came <- true
-		case <-starting.Done():
-			came <- false
-		}
-	}()
-	return starting, func() bool { cancel(); return <-came }
 }
 
 // server is what runs after everything is made.
 type server struct {
-	cfg      config.Config
-	process  Process
-	manager  systemd.Manager
-	log      *slog.Logger
-	worker   *worker.Worker
-	projects *projectSet
+	*node
 	listener net.Listener
 	service  *service.Service
 	keeper   *retention.Keeper
 	notifier *notify.Notifier
-	metrics  *metrics.Metrics
-	disk     *disk.Keeper
-
-	publisher *registries.Publisher
 }
 
 // run serves until told to stop: the worker drains first, while clients can still
@@ -245,17 +114,12 @@ func (s *server) run(ctx context.Context) error {
 		}
 		return nil
 	})
-	for _, c := range s.projects.catalogs() {
-		group.Go(func() error { return c.Run(background) })
-	}
-	if !s.cfg.NoWorker {
-		group.Go(func() error { return s.publisher.Run(background) })
-	}
-	group.Go(func() error { return s.service.WatchKeys(background) })
-	group.Go(func() error { return s.keeper.Run(background) })
-	group.Go(func() error { return s.disk.Run(background) })
-	group.Go(func() error { return s.notifier.Run(background) })
-	group.Go(func() error { s.signals(failed, drain); return nil })
+	goOn := func(run func(context.Context) error) { group.Go(func() error { return run(background) }) }
+	s.background(goOn)
+	goOn(s.service.WatchKeys)
+	goOn(s.keeper.Run)
+	goOn(s.notifier.Run)
+	group.Go(func() error { s.signals(failed, func() { s.service.Stop(); drain() }); return nil })
 	group.Go(func() error { s.feedWatchdog(background); return nil })
 	if _, err := fmt.Fprintln(s.process.Out, s.greeting()); err != nil {
 		s.log.Warn("the line about the address could not be printed", "error", err)
@@ -293,25 +157,6 @@ func (s *server) work(draining, failed context.Context) error {
 	s.log.Warn("this worker was drained: the API goes on, and jobs wait for another worker or the next start")
 	<-either.Done()
 	return nil
-}
-
-// signals drains at the first signal and ends the runs at the second.
-func (s *server) signals(ctx context.Context, drain context.CancelFunc) {
-	select {
-	case sig := <-s.process.Signals:
-		s.log.Info("stopping: no new job is started; a second signal ends the runs at once", "signal", sig.String())
-		s.tell(s.manager.Stopping("stopping: no new job is started"))
-		s.service.Stop()
-		drain()
-	case <-ctx.Done():
-		return
-	}
-	select {
-	case sig := <-s.process.Signals:
-		s.log.Warn("stopping at once", "signal", sig.String())
-		s.worker.Kill()
-	case <-ctx.Done():
-	}
 }
 
 func (s *server) greeting() string {

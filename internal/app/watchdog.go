@@ -18,13 +18,11 @@ const silentMost = 20 * time.Second
 func (s *server) feedWatchdog(ctx context.Context) {
 	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	s.manager.Watch(ctx, func(ctx context.Context) error {
-		if silent := s.worker.Silent(); silent > silentMost {
-			return fmt.Errorf("the worker's loop has not come round for %s", silent.Round(time.Second))
+		if err := s.silence(); err != nil {
+			return err
 		}
 		return answers(ctx, once, "http://"+s.listener.Addr().String()+"/livez")
-	}, func(err error) {
-		s.log.Warn("the service manager's watchdog is not fed: it starts this process anew if that goes on", "error", err)
-	})
+	}, s.unfed)
 }
 
 // answers tells whether anything at all is answered there: who is told to come again is
@@ -40,11 +38,4 @@ func answers(ctx context.Context, c *http.Client, url string) error {
 	}
 	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10))
 	return errors.Join(err, resp.Body.Close())
-}
-
-// tell logs what the service manager could not be told.
-func (s *server) tell(err error) {
-	if err != nil {
-		s.log.Warn("the service manager was not told", "error", err)
-	}
 }

@@ -30,9 +30,12 @@ type Backend struct {
 	Doctor func(context.Context, config.Config) ([]client.Finding, error)
 	// OpenAPI gives the description of the HTTP calls, as JSON.
 	OpenAPI func(version string) ([]byte, error)
-	// Local opens the store of a data folder, without a server, for the verbs of
-	// administration; create makes one that is not there yet. It is to be closed.
-	Local func(ctx context.Context, dataDir string, create bool) (c *client.Client, closing func() error, err error)
+	// Worker runs jobs of a database, without an address, until it is told to stop by a
+	// signal, which it handles itself, or drained.
+	Worker func(context.Context, config.Config, Streams) error
+	// Local opens a store, without a server, for the verbs of administration; create makes
+	// a data folder that is not there yet. It is to be closed.
+	Local func(ctx context.Context, at config.StoreAt, create bool) (c *client.Client, closing func() error, err error)
 	// Backup, Restore and Import are the verbs of these names, on a data folder.
 	Backup  func(ctx context.Context, dataDir, to string) error
 	Restore func(ctx context.Context, dataDir, from string) (aside string, err error)
@@ -135,7 +138,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(nearestFlag)
 	root.AddCommand(
-		a.serve(), a.doctor(), a.backup(), a.restore(), a.importJobs(), a.config(),
+		a.serve(), a.worker(), a.doctor(), a.backup(), a.restore(), a.importJobs(), a.config(),
 		a.submit(), a.ps(), a.show(), a.logs(), a.cancel(), a.retry(),
 		a.pipelines(), a.projects(), a.workers(),
 		a.keys(), a.audit(), a.login(),

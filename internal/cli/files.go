@@ -6,9 +6,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kedrod/kedrod/internal/config"
+	"github.com/kedrod/kedrod/internal/fault"
 )
 
 var errNotHere = errors.New("not available on this system: it runs on Linux and macOS")
+
+// ofFiles refuses a verb that knows jobs.db alone where the settings name a database.
+func ofFiles(cfg config.Config, verb, instead string) error {
+	if cfg.DatabaseURL == "" {
+		return nil
+	}
+	return fault.Newf(fault.Invalid, "kedrod %s works on the jobs.db of a data folder, and the settings name a PostgreSQL database (database_url): %s", verb, instead)
+}
 
 func (a *app) backup() *cobra.Command {
 	cmd := &cobra.Command{
@@ -20,6 +29,9 @@ func (a *app) backup() *cobra.Command {
 		RunE: func(cmd *cobra.Command, given []string) error {
 			cfg, err := a.load(cmd)
 			if err != nil {
+				return err
+			}
+			if err := ofFiles(cfg, "backup", "pg_dump makes one of the database"); err != nil {
 				return err
 			}
 			if a.Backend.Backup == nil {
@@ -50,6 +62,9 @@ func (a *app) restore() *cobra.Command {
 		RunE: func(cmd *cobra.Command, given []string) error {
 			cfg, err := a.load(cmd)
 			if err != nil {
+				return err
+			}
+			if err := ofFiles(cfg, "restore", "pg_restore does so with the database"); err != nil {
 				return err
 			}
 			if a.Backend.Restore == nil {
@@ -86,6 +101,9 @@ func (a *app) importJobs() *cobra.Command {
 		RunE: func(cmd *cobra.Command, given []string) error {
 			cfg, err := a.load(cmd)
 			if err != nil {
+				return err
+			}
+			if err := ofFiles(cfg, "import", "it takes jobs over into that file alone"); err != nil {
 				return err
 			}
 			if a.Backend.Import == nil {

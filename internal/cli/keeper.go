@@ -16,9 +16,9 @@ import (
 // first key of all can't be asked for over the network.
 func (a *app) keeper(cmd *cobra.Command, create bool) (c *client.Client, local string, closing func() error, err error) {
 	nothing := func() error { return nil }
-	named := cmd.Flags().Changed("data-dir") || cmd.Flags().Changed("config")
+	named := config.NamesStore(cmd.Flags())
 	if named && a.url != "" {
-		return nil, "", nil, usagef("give either --url, for a server, or --data-dir, for its store")
+		return nil, "", nil, usagef("give either --url, for a server, or --data-dir or --database-url, for its store")
 	}
 	server, err := a.target()
 	if err != nil && !named {
@@ -28,15 +28,18 @@ func (a *app) keeper(cmd *cobra.Command, create bool) (c *client.Client, local s
 		c, err := a.client()
 		return c, "", nothing, err
 	}
-	dir, err := config.DataDir(cmd.Flags(), a.Environ, a.Dir)
+	at, err := config.FindStore(cmd.Flags(), a.Environ, a.Dir)
 	if err != nil {
 		return nil, "", nil, err
 	}
 	if a.Backend.Local == nil {
 		return nil, "", nil, errors.New("this system has no store of its own: name a server with --url")
 	}
-	c, closing, err = a.Backend.Local(cmd.Context(), dir, create)
-	return c, dir, closing, err
+	c, closing, err = a.Backend.Local(cmd.Context(), at, create)
+	if at.DatabaseURL != "" {
+		return c, "the database", closing, err
+	}
+	return c, "the store in " + at.DataDir, closing, err
 }
 
 // administer runs what a verb of administration does.

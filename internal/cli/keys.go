@@ -22,8 +22,8 @@ func (a *app) keys() *cobra.Command {
 From the first key on every call of the API needs one, and it stays so when the last
 one is revoked. These verbs work over the API (--url, or a key that is set or stored),
 which takes an admin's key; or on the store itself (--data-dir, or the data folder that
-serve would use from here), which takes the right to write its files. A server that
-runs on it notices within a second.`,
+serve would use from here), which takes the right to write its files, or on the database
+(--database-url). A server that runs on it notices within a second.`,
 		Args: args(0, 0, "create, list or revoke"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -59,7 +59,7 @@ func (a *app) keysCreate() *cobra.Command {
 			}
 			where := c.URL()
 			if local != "" {
-				where = "the store in " + local
+				where = local
 			}
 			a.say("key %s (%s) created in %s: it is shown this once", clean(k.Name), k.Role, where)
 			if a.json() {

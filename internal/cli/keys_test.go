@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kedrod/kedrod/client"
+	"github.com/kedrod/kedrod/internal/config"
 )
 
 const aKey = "kdr_3xK9aB2c_0123456789012345678901234567890123456789abc"
@@ -50,8 +51,11 @@ func TestKeysOverTheAPI(t *testing.T) {
 func TestKeysOnTheStore(t *testing.T) {
 	f := newFake(t, map[string]string{"GET /api/v1/keys": `{"items":[],"next_cursor":null}`})
 	opened := ""
-	local := backend(Backend{Local: func(_ context.Context, dir string, create bool) (*client.Client, func() error, error) {
-		opened = dir
+	local := backend(Backend{Local: func(_ context.Context, at config.StoreAt, create bool) (*client.Client, func() error, error) {
+		opened = at.DataDir
+		if at.DatabaseURL != "" {
+			opened = at.DatabaseURL
+		}
 		require.False(t, create)
 		c, err := client.New(f.URL, client.Config{})
 		return c, func() error { return nil }, err
@@ -66,6 +70,8 @@ func TestKeysOnTheStore(t *testing.T) {
 		{"", "keys list --config " + home + "/kedrod.yaml", "", "/of/the/file"},
 		{"", "keys list --url " + f.URL, "KEDROD_DATA_DIR=/e", ""},
 		{"", "audit", "KEDROD_DATA_DIR=/e", "/e"},
+		{"", "audit", "KEDROD_DATABASE_URL=postgres://h/d", "postgres://h/d"},
+		{f.URL, "keys list --database-url postgres://h/d", "", "postgres://h/d"},
 	} {
 		opened = ""
 		run(t.Context(), t, c.url, strings.Fields(c.words), local, environ(c.env))

@@ -135,7 +135,7 @@ func TestUsage(t *testing.T) {
 		"submit a --pipeline-names b", "submit p --run-at x", "submit p --run-at 2026-11-25T06:00:00Z --delay 5s", "submit p --delay x", "submit p --timeout 5x",
 		"submit p -p x", "submit p -p =1", "submit p -s x", "submit p --labels x", "submit p --params absent.json", "submit p --runner-params 5", "submit p --dry-run --wait",
 		"submit p --wait-timeout 0", "submit p -p a=1 -p a.b=2", "submit p -p a..b=2", "submit p --priority x", "logs " + idA + " --attempt 0", "logs " + idA + " --tail 0",
-		"worker", "keys create --name x", "--url ftp://x ps", "serve x", "serve --listen x", "serve --database-url x"} {
+		"worker x", "worker --listen 127.0.0.1:0", "keys create --name x", "--url ftp://x ps", "serve x", "serve --listen x", "serve --celery-broker x", "workers drain"} {
 		said := run(t.Context(), t, "http://127.0.0.1:1", strings.Fields(args))
 		require.Equal(t, exitUsage, said.code, "%s: %s", args, said.err)
 		require.Empty(t, said.out, args)
@@ -171,6 +171,19 @@ func TestServe(t *testing.T) {
 	require.Equal(t, 1, said.code)
 	require.Equal(t, "kedrod: another kedrod serves /data\n", said.err)
 	require.Equal(t, 1, run(t.Context(), t, "", []string{"serve"}).code, "a build without a service says so")
+	require.Equal(t, 1, run(t.Context(), t, "", []string{"worker"}).code)
+	said = run(t.Context(), t, "", []string{"worker", "--database-url", "postgres://h/d"}, backend(Backend{Worker: func(_ context.Context, c config.Config, _ Streams) error {
+		got = c
+		return nil
+	}}))
+	require.Equal(t, 0, said.code, said.err)
+	require.Equal(t, "postgres://h/d", got.DatabaseURL)
+	for _, verb := range []string{"backup", "restore", "import"} {
+		said = run(t.Context(), t, "", []string{verb, "file", "--database-url", "postgres://u:hunter2@h/d"})
+		require.NotEqual(t, 0, said.code)
+		require.Contains(t, said.err, "kedrod "+verb+" works on the jobs.db")
+		require.NotContains(t, said.err, "hunter2")
+	}
 }
 
 func TestDoctor(t *testing.T) {

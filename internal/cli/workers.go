@@ -27,7 +27,7 @@ func (a *app) workers() *cobra.Command {
 				return printJSON(a.Streams.Out, map[string]any{"items": workers, "next_cursor": nil})
 			}
 			if len(workers) == 0 {
-				a.say("no worker: jobs wait; start kedrod serve without --no-worker")
+				a.say("no worker: jobs wait; start kedrod worker on the same database, or kedrod serve without --no-worker")
 				return nil
 			}
 			t := table{head: []string{"WORKER", "STATUS", "HOST", "PID", "SLOTS", "STARTED", "RUNNING"}}

@@ -10,10 +10,12 @@ import (
 
 // Config is what serve and doctor go by. Every path in it is absolute.
 type Config struct {
-	File           string // the file that was read; "": none
-	Listen         string // host:port as written; port 0 means any free one
-	DataDir        string // may not exist yet
-	Concurrency    int    // slots of this worker, at least 1
+	File           string        // the file that was read; "": none
+	Listen         string        // host:port as written; port 0 means any free one
+	DataDir        string        // may not exist yet
+	DatabaseURL    string        // of PostgreSQL, with its password; "": SQLite in DataDir
+	Lease          time.Duration // of this worker; 0 without a database
+	Concurrency    int           // slots of this worker, at least 1
 	StopGrace      StopGrace
 	DrainTimeout   time.Duration
 	UnknownFields  string // Refuse or Ignore

@@ -29,6 +29,8 @@ func (l *loader) describe(c *Config, projectsFrom string) {
 		switch {
 		case s.later:
 			continue
+		case s.secret && v.text != "":
+			v.text = "***"
 		case s.key == "data_dir":
 			v.text = c.DataDir
 		case s.boolean:

@@ -32,7 +32,7 @@ func TestDocumentation(t *testing.T) {
 	require.NoError(t, err)
 	for _, s := range settings() {
 		if _, given := f.values[s.key]; !given && !s.later {
-			require.Contains(t, []string{"insecure_no_auth", "no_worker"}, s.key, "the example leaves it out")
+			require.Contains(t, []string{"insecure_no_auth", "no_worker", "database_url"}, s.key, "the example leaves it out")
 		}
 	}
 }

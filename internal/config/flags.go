@@ -28,7 +28,13 @@ func (t *text) Type() string { return t.kind }
 
 // AddFlags adds a flag for every setting that has one. Flags of settings that a later
 // version brings are hidden, and known so that they are refused by name.
-func AddFlags(flags *pflag.FlagSet) {
+func AddFlags(flags *pflag.FlagSet) { addFlags(flags, true) }
+
+// AddWorkerFlags adds those of a worker alone, which listens nowhere and deletes nothing
+// but its own files.
+func AddWorkerFlags(flags *pflag.FlagSet) { addFlags(flags, false) }
+
+func addFlags(flags *pflag.FlagSet, serve bool) {
 	flags.String("config", "", "settings file (default: the first of ./kedrod.yaml, $XDG_CONFIG_HOME/kedrod/kedrod.yaml, /etc/kedrod/kedrod.yaml)")
 	for _, s := range projectFlags() {
 		switch s.flag {
@@ -41,6 +47,9 @@ func AddFlags(flags *pflag.FlagSet) {
 		}
 	}
 	for _, s := range settings() {
+		if s.serve && !serve {
+			continue
+		}
 		usage := s.usage
 		if s.fallback != "" && !s.boolean {
 			usage += " (default " + s.fallback + ")"

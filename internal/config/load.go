@@ -117,7 +117,7 @@ func (l *loader) layer(s setting) {
 	if text := l.environ[s.env()]; text != "" {
 		value, field = layered{text, "environment " + s.env()}, s.env()
 	}
-	if l.environ[s.env()+"_FILE"] != "" && s.secret {
+	if l.environ[s.env()+"_FILE"] != "" && s.secret && s.later {
 		l.wrong.add(fault.NotSupported, "", s.env()+"_FILE", notSupported)
 	}
 	if text, ok := flagText(l.flags, s.flag); ok {
@@ -140,6 +140,13 @@ func (l *loader) layer(s setting) {
 func (l *loader) config() (Config, error) {
 	c := Config{File: l.path, Listen: l.text("listen"), UnknownFields: l.text("unknown_fields")}
 	c.DataDir = l.dataDir()
+	var err error
+	if c.DatabaseURL, err = l.databaseURL(); err != nil {
+		return Config{}, err
+	}
+	if c.Lease, err = l.lease(c.DatabaseURL); err != nil {
+		return Config{}, err
+	}
 	c.Concurrency, _ = strconv.Atoi(l.text("concurrency"))
 	c.StopGrace.Int, _ = ParseDuration(l.text("stop_grace.int"))
 	c.StopGrace.Term, _ = ParseDuration(l.text("stop_grace.term"))
@@ -181,7 +188,7 @@ func (l *loader) config() (Config, error) {
 	}
 	c.Projects = projects
 	l.describe(&c, source)
-	if !c.InsecureNoAuth {
+	if !c.InsecureNoAuth && l.listens() {
 		c.Exposed, err = exposed(c.Listen)
 	}
 	return c, err

@@ -161,6 +161,63 @@ func TestSecretsAreHidden(t *testing.T) {
 	require.Equal(t, 2, seen)
 }
 
+// TestTheDatabase is named by its URL or a file that holds it, and shown to nobody.
+func TestTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	c := w.load()
+	require.Empty(t, c.DatabaseURL)
+	require.Zero(t, c.Lease, "nobody else can take jobs")
+	w.file("secret/url", "postgres://u:hunter2@file/d\n")
+	w.file("kedrod.yaml", "database_url_file: secret/url")
+	c = w.load()
+	require.Equal(t, "postgres://u:hunter2@file/d", c.DatabaseURL)
+	w.environ = append(w.environ, "KEDROD_DATABASE_URL=postgres://u:hunter2@environment/d")
+	c = w.load()
+	require.Equal(t, "postgres://u:hunter2@environment/d", c.DatabaseURL, "it wins over the file's")
+	require.Equal(t, 15*time.Second, c.Lease)
+	require.Equal(t, "postgres://u:hunter2@file/d", w.load("--database-url-file", "secret/url").DatabaseURL)
+	require.Equal(t, "environment KEDROD_DATABASE_URL", source(c, "database_url"))
+	for _, v := range c.Values() {
+		require.NotContains(t, v.Value, "hunter2")
+	}
+	flags := pflag.NewFlagSet("keys", pflag.ContinueOnError)
+	AddStoreFlags(flags)
+	at, err := FindStore(flags, w.environ, w.cwd)
+	require.NoError(t, err)
+	require.Equal(t, "postgres://u:hunter2@environment/d", at.DatabaseURL)
+	require.False(t, NamesStore(flags))
+	require.NoError(t, flags.Parse([]string{"--data-dir", "here"}))
+	at, err = FindStore(flags, w.environ, w.cwd)
+	require.NoError(t, err)
+	require.Equal(t, StoreAt{DataDir: filepath.Join(w.cwd, "here")}, at, "who names a folder means it")
+	require.True(t, NamesStore(flags))
+
+	w.environ = append(w.environ, "KEDROD_DATABASE_URL_FILE=secret/url")
+	for want, args := range map[string][]string{
+		"database_url: has a value and a file, which are given in one place; keep one": nil,
+
+		"database_url_file: the file must hold the database's URL and nothing else": {"--database-url-file", "empty"},
+	} {
+		w.file("empty", "\n")
+		_, _, err := w.try(args...)
+		require.EqualError(t, err, want)
+	}
+	_, _, err = w.try("--database-url-file", "absent")
+	require.ErrorContains(t, err, "database_url_file: the file can't be read")
+}
+
+// TestAWorkerListensNowhere, so that an address in its settings is nobody's affair.
+func TestAWorkerListensNowhere(t *testing.T) {
+	w := newWorld(t)
+	w.file("kedrod.yaml", "listen: no-such-host.invalid:1\ndatabase_url: postgres://h/d")
+	flags := pflag.NewFlagSet("worker", pflag.ContinueOnError)
+	AddWorkerFlags(flags)
+	require.Nil(t, flags.Lookup("listen"))
+	require.NotNil(t, flags.Lookup("lease"))
+	_, _, err := Load(flags, w.environ, w.cwd)
+	require.NoError(t, err)
+}
+
 func TestWhereTheFileIs(t *testing.T) {
 	w := newWorld(t)
 	home := w.file("home/kedrod/kedrod.yaml", "concurrency: 1")
@@ -262,7 +319,7 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 }
 
 func TestLaterSettingsAreRefusedByName(t *testing.T) {
-	values := map[string]string{"database_url": "postgres://u:hunter2@h/d", "lease": "30s",
+	values := map[string]string{"lease": "30s",
 		"projects.warm": "auto",
 		"celery_broker": "redis://h", "celery_backend": "redis://h"}
 	for _, s := range settings() {

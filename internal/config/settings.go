@@ -23,6 +23,7 @@ type setting struct {
 	secret   bool               // has a _FILE form, is never printed
 	check    func(string) error // what is wrong with a text, as a sentence's end
 	labels   bool               // a mapping in the file, KEY=VALUE,… elsewhere
+	serve    bool               // of what listens: kedrod worker has no such flag
 	later    bool               // of a later version: refused unless it is the default
 }
 
@@ -34,29 +35,32 @@ func (s setting) env() string {
 // settings lists all of them, in the order of the documentation.
 func settings() []setting {
 	return []setting{
-		{key: "listen", flag: "listen", usage: "address to listen on, HOST:PORT", fallback: "127.0.0.1:8000", check: isAddress},
+		{key: "listen", flag: "listen", serve: true, usage: "address to listen on, HOST:PORT", fallback: "127.0.0.1:8000", check: isAddress},
 		{key: "data_dir", flag: "data-dir", usage: "folder that holds jobs, logs and caches (default $XDG_STATE_HOME/kedrod)", check: isText},
+		{key: "database_url", flag: "database-url", usage: "keep jobs in this PostgreSQL database, postgres://USER@HOST/DATABASE, in place of jobs.db in the data folder", secret: true, check: isText},
+		{key: "database_url_file", flag: "database-url-file", usage: "file that holds the database's URL, which may have a password in it", check: isText},
+		{key: "lease", flag: "lease", later: true, usage: "with a database: how long a worker may be out of touch with it before others take its jobs", fallback: "15s", check: isLease},
 		{key: "concurrency", flag: "concurrency", usage: "how many runs at once", fallback: strconv.Itoa(min(runtime.NumCPU(), 4)), check: isCount},
 		{key: "stop_grace.int", flag: "stop-grace-int", usage: "how long a run has after SIGINT before SIGTERM", fallback: "5s", check: isDuration},
 		{key: "stop_grace.term", flag: "stop-grace-term", usage: "how long a run has after SIGTERM before SIGKILL", fallback: "3s", check: isDuration},
 		{key: "drain_timeout", flag: "drain-timeout", usage: "how long runs may go on after the first signal to stop", fallback: "20s", check: isDuration},
-		{key: "unknown_fields", flag: "unknown-fields", usage: "what becomes of unknown fields in a request: refuse or ignore", fallback: Refuse, check: oneOf(Refuse, Ignore)},
-		{key: "insecure_no_auth", flag: "insecure-no-auth", usage: "serve an address that others can reach without authentication", fallback: "false", boolean: true, check: isBool},
-		{key: "rate_limit.per_second", flag: "rate-limit", usage: "how many calls a second each key may make; 0: any number", fallback: "200", check: isRate},
-		{key: "rate_limit.burst", flag: "rate-limit-burst", usage: "how many calls a key may make at once", fallback: "400", check: isBurst},
-		{key: "cors_origin", flag: "cors-origin", usage: "origin whose pages may call from browsers, such as https://board.example; may be given several times", list: true, check: areOrigins},
-		{key: "no_worker", flag: "no-worker", usage: "run no jobs here", fallback: "false", boolean: true, check: isBool},
+		{key: "unknown_fields", flag: "unknown-fields", serve: true, usage: "what becomes of unknown fields in a request: refuse or ignore", fallback: Refuse, check: oneOf(Refuse, Ignore)},
+		{key: "insecure_no_auth", flag: "insecure-no-auth", serve: true, usage: "serve an address that others can reach without authentication", fallback: "false", boolean: true, check: isBool},
+		{key: "rate_limit.per_second", flag: "rate-limit", serve: true, usage: "how many calls a second each key may make; 0: any number", fallback: "200", check: isRate},
+		{key: "rate_limit.burst", flag: "rate-limit-burst", serve: true, usage: "how many calls a key may make at once", fallback: "400", check: isBurst},
+		{key: "cors_origin", flag: "cors-origin", serve: true, usage: "origin whose pages may call from browsers, such as https://board.example; may be given several times", list: true, check: areOrigins},
+		{key: "no_worker", flag: "no-worker", serve: true, usage: "run no jobs here", fallback: "false", boolean: true, check: isBool},
 		{key: "worker_labels", flag: "worker-labels", usage: "what jobs may require of this worker, as KEY=VALUE,KEY=VALUE", labels: true, check: isLabels},
-		{key: "retention.jobs", flag: "retention-jobs", usage: "how long jobs are kept after their end, such as 90d (0: for ever)", fallback: "0", check: isDuration},
-		{key: "retention.jobs_count", flag: "retention-jobs-count", usage: "how many jobs are kept, the newest (0: all)", fallback: "0", check: isNumber},
+		{key: "retention.jobs", flag: "retention-jobs", serve: true, usage: "how long jobs are kept after their end, such as 90d (0: for ever)", fallback: "0", check: isDuration},
+		{key: "retention.jobs_count", flag: "retention-jobs-count", serve: true, usage: "how many jobs are kept, the newest (0: all)", fallback: "0", check: isNumber},
 		{key: "retention.logs", flag: "retention-logs", usage: "how long logs and run folders are kept after a job's end, such as 30d (0: as long as the job)", fallback: "0", check: isDuration},
 		{key: "retention.logs_total", flag: "retention-logs-total", usage: "how much all logs and run folders may take, such as 20GB (0B: no bound)", fallback: "0B", check: isSize},
-		{key: "retention.audit", flag: "retention-audit", usage: "how long the audit knows who did what, such as 400d (0: for ever)", fallback: "0", check: isDuration},
+		{key: "retention.audit", flag: "retention-audit", serve: true, usage: "how long the audit knows who did what, such as 400d (0: for ever)", fallback: "0", check: isDuration},
 		{key: "retention.log_size", flag: "retention-log-size", usage: "how much of one run's log is kept (0B: all of it)", fallback: "50MB", check: isLogSize},
 		{key: "disk.min_free", flag: "disk-min-free", usage: "below how much free space no run is begun", fallback: "256MB", check: isSize},
 		{key: "disk.ballast", flag: "disk-ballast", usage: "size of the file that is given up when the disk is full (0B: none)", fallback: "32MB", check: isSize},
-		{key: "metrics_public", flag: "metrics-public", usage: "GET /metrics needs no key", fallback: "false", boolean: true, check: isBool},
-		{key: "webhook_allow_private", flag: "webhook-allow-private", usage: "callback_url may lead to private, loopback and link-local addresses", fallback: "false", boolean: true, check: isBool},
+		{key: "metrics_public", flag: "metrics-public", serve: true, usage: "GET /metrics needs no key", fallback: "false", boolean: true, check: isBool},
+		{key: "webhook_allow_private", flag: "webhook-allow-private", serve: true, usage: "callback_url may lead to private, loopback and link-local addresses", fallback: "false", boolean: true, check: isBool},
 		{key: "log.file", flag: "log-file", usage: "file for kedrod's own log in place of standard error", check: isText},
 		{key: "log.max_size", flag: "log-max-size", usage: "at which size the log file is put aside and begun anew", fallback: "100MB", check: isLogFileSize},
 		{key: "log.max_age", flag: "log-max-age", usage: "how long log files put aside are kept, in whole days (0: for ever)", fallback: "0", check: isDays},
@@ -64,8 +68,6 @@ func settings() []setting {
 		{key: "log.level", flag: "log-level", usage: "debug, info, warn or error", fallback: "info", check: isLevel},
 		{key: "log.format", flag: "log-format", usage: "auto (text on a terminal, else JSON), text or json", fallback: "auto", check: oneOf("auto", "text", "json")},
 
-		{key: "database_url", flag: "database-url", later: true, secret: true, check: isText},
-		{key: "lease", flag: "lease", later: true, fallback: "15s", check: isDuration},
 		{key: "projects.warm", flag: "warm", later: true, fallback: "off", check: oneOf("auto", "on", "off")},
 		{key: "celery_broker", flag: "celery-broker", later: true, secret: true, check: isText},
 		{key: "celery_backend", flag: "celery-backend", later: true, secret: true, check: isText},

@@ -25,6 +25,8 @@ type Store interface {
 	DeleteWorkers(ctx context.Context, endedBefore time.Time) error
 	DeleteDeliveries(ctx context.Context, endedBefore time.Time, limit int) (int, error)
 	DeleteAudit(ctx context.Context, before time.Time, limit int) (int, error)
+	ProjectsOf(ctx context.Context, ids []string) (map[string]string, error)
+	Alone(ctx context.Context, duty string, fn func(context.Context) error) (ran bool, err error)
 }
 
 // Keep is how much is kept; 0 means all of it.
@@ -44,14 +46,16 @@ type Options struct {
 	Now     func() time.Time
 	Elapsed func() time.Duration // a clock that does not step
 	LastUse time.Time            // when the data folder was last in use, before this process; zero: not known
+	Shared  bool                 // other processes delete jobs too, of which run folders lie here
 	Pause   time.Duration        // between batches, so that others get at the disk; 0: 20 ms
 	Log     *slog.Logger
 }
 
 // Keeper deletes what is kept no longer. It is for one goroutine.
 type Keeper struct {
-	o     Options
-	trust trust
+	o       Options
+	trust   trust
+	orphans time.Time // when they were last looked for
 }
 
 const (
@@ -74,7 +78,13 @@ func New(o Options) *Keeper {
 }
 
 // Run sweeps now and then until ctx ends.
-func (k *Keeper) Run(ctx context.Context) error {
+func (k *Keeper) Run(ctx context.Context) error { return k.every(ctx, k.Sweep) }
+
+// RunLocal deletes what lies on this machine alone, for a process that leaves the store's
+// jobs to others. It ends with ctx.
+func (k *Keeper) RunLocal(ctx context.Context) error { return k.every(ctx, k.SweepLocal) }
+
+func (k *Keeper) every(ctx context.Context, sweep func(context.Context) error) error {
 	timer := time.NewTimer(first)
 	defer timer.Stop()
 	for {
@@ -83,7 +93,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
-		if err := k.Sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := sweep(ctx); err != nil && ctx.Err() == nil {
 			k.o.Log.Warn("what is kept no longer can't all be deleted; trying again later", "error", err, "in", interval)
 		}
 		timer.Reset(interval)
@@ -92,10 +102,25 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 // Sweep deletes once what is kept no longer.
 func (k *Keeper) Sweep(ctx context.Context) error {
-	if !k.clockTrusted() {
-		return errors.Join(k.byCount(ctx), k.bySize(ctx))
+	trusted := k.clockTrusted()
+	// Two at once would each delete as many as are too many.
+	_, err := k.o.Store.Alone(ctx, "retention", func(ctx context.Context) error {
+		if !trusted {
+			return k.byCount(ctx)
+		}
+		return errors.Join(k.byAge(ctx), k.byCount(ctx), k.deliveries(ctx), k.audit(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
+	})
+	return errors.Join(err, k.local(ctx, trusted))
+}
+
+// SweepLocal deletes once what is kept no longer on this machine.
+func (k *Keeper) SweepLocal(ctx context.Context) error { return k.local(ctx, k.clockTrusted()) }
+
+func (k *Keeper) local(ctx context.Context, trusted bool) error {
+	if !trusted {
+		return k.bySize(ctx)
 	}
-	return errors.Join(k.byAge(ctx), k.byCount(ctx), k.byRuns(ctx), k.bySize(ctx), k.deliveries(ctx), k.audit(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
+	return errors.Join(k.byRuns(ctx), k.byJobs(ctx), k.bySize(ctx))
 }
 
 // deliveries deletes those that ended some time ago.

@@ -104,7 +104,7 @@ func (s *Service) nobody(j *job.Job, all crew) string {
 	case len(all.workers) == 0 && s.o.Self != "":
 		return "No worker runs: this service's own was drained, and is back when the service is started again."
 	case len(all.workers) == 0:
-		return "No worker runs: start kedrod serve without --no-worker."
+		return "No worker runs: start kedrod worker on the same database, or kedrod serve without --no-worker."
 	case ready == 0:
 		return "All workers are draining: it runs once one is started again."
 	case serving == 0 && drained.serving:

@@ -112,7 +112,7 @@ func (s *Service) checkWorkers(ctx context.Context) HealthCheck {
 		return HealthCheck{Degraded, "This service's worker was drained, and no other is ready: jobs wait until the service is started again."}
 	}
 	if ready == 0 {
-		return HealthCheck{Degraded, "No worker is ready: jobs wait. Start kedrod serve without --no-worker."}
+		return HealthCheck{Degraded, "No worker is ready: jobs wait. Start kedrod worker on the same database, or kedrod serve without --no-worker."}
 	}
 	return HealthCheck{OK, fmt.Sprintf("%d ready, with %d slots.", ready, slots)}
 }

@@ -133,7 +133,7 @@ func TestServeRefusesToStart(t *testing.T) {
 		{"no such interpreter", "--python", []string{"serve", "--project", dir, "--python", "/does/not/exist"}},
 		{"an address others can reach", "--insecure-no-auth", []string{"serve", "--project", dir, "--listen", "0.0.0.0:0"}},
 		{"an unknown flag", "--listen", []string{"serve", "--project", dir, "--lisen", "127.0.0.1:0"}},
-		{"a later setting", "not supported", []string{"serve", "--project", dir, "--database-url", "postgres://localhost/x"}},
+		{"a later setting", "not supported", []string{"serve", "--project", dir, "--celery-broker", "redis://localhost/0"}},
 		{"a later setting's value", "not supported", []string{"serve", "--project", dir, "--warm", "on"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,6 +31,20 @@ type Process struct {
 // Start starts a serve and waits until it listens; End it, error or not, where a
 // process is given.
 func Start(cmd *exec.Cmd) (*Process, error) {
+	p, err := StartReady(cmd)
+	if err != nil {
+		return p, err
+	}
+	if p.Base = regexp.MustCompile(`http://[0-9A-Za-z.:\[\]-]+`).FindString(p.Line); p.Base == "" {
+		<-p.ended
+		return p, fmt.Errorf("kedrod serve printed %q and ended with %d:\n%s", p.Line, p.code, p.Log)
+	}
+	return p, nil
+}
+
+// StartReady starts a serve or a worker and waits for the line that says that it is
+// ready, which is "" where it ended before.
+func StartReady(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Log: new(Text), cmd: cmd, ended: make(chan struct{})}
 	cmd.Stderr = p.Log
 	out, err := cmd.StdoutPipe()
@@ -57,10 +71,6 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		_ = cmd.Process.Kill()
 		<-p.ended
 		return nil, fmt.Errorf("kedrod serve did not listen within %s:\n%s", Patience, p.Log)
-	}
-	if p.Base = regexp.MustCompile(`http://[0-9A-Za-z.:\[\]-]+`).FindString(p.Line); p.Base == "" {
-		<-p.ended
-		return p, fmt.Errorf("kedrod serve printed %q and ended with %d:\n%s", p.Line, p.code, p.Log)
 	}
 	return p, nil
 }
