@@ -41,5 +41,9 @@ func backend() cli.Backend {
 			done, err := app.Import(ctx, cfg, environ, from, project, resubmit)
 			return cli.Imported(done), err
 		},
+		Migrate: func(ctx context.Context, from, to string, tell func(table string, done, of int64)) (cli.Moved, error) {
+			done, err := app.Migrate(ctx, from, to, tell)
+			return cli.Moved(done), err
+		},
 	}
 }

@@ -40,6 +40,9 @@ type Backend struct {
 	Backup  func(ctx context.Context, dataDir, to string) error
 	Restore func(ctx context.Context, dataDir, from string) (aside string, err error)
 	Import  func(ctx context.Context, cfg config.Config, environ []string, from, project string, resubmit bool) (Imported, error)
+	// Migrate is the verb of this name: from is a jobs.db or its folder, to the URL of an
+	// empty database.
+	Migrate func(ctx context.Context, from, to string, tell func(table string, done, of int64)) (Moved, error)
 }
 
 // Imported counts what became of the jobs of another file.
@@ -138,7 +141,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(nearestFlag)
 	root.AddCommand(
-		a.serve(), a.worker(), a.doctor(), a.backup(), a.restore(), a.importJobs(), a.config(),
+		a.serve(), a.worker(), a.doctor(), a.backup(), a.restore(), a.importJobs(), a.migrate(), a.config(),
 		a.submit(), a.ps(), a.show(), a.logs(), a.cancel(), a.retry(),
 		a.pipelines(), a.projects(), a.workers(),
 		a.keys(), a.audit(), a.login(),

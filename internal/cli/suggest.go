@@ -38,7 +38,7 @@ func args(least, most int, what string) cobra.PositionalArgs {
 // laterVerbs are known and refused by name.
 func laterVerbs() []*cobra.Command {
 	var verbs []*cobra.Command
-	for _, name := range []string{"schedules", "webhooks", "migrate", "import", "backup", "restore"} {
+	for _, name := range []string{"schedules", "webhooks", "import", "backup", "restore"} {
 		verbs = append(verbs, &cobra.Command{
 			Use: name, Hidden: true, DisableFlagParsing: true,
 			RunE: func(*cobra.Command, []string) error {

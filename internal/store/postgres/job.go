@@ -97,9 +97,13 @@ func (t *tx) audited(a *store.Audited) {
 	}
 }
 
-func (t *tx) addAudit(e store.AuditEntry) {
-	const q = `INSERT INTO audit (at, who, key_id, call, target, outcome, code, address, request_id, suppressed)
+func (t *tx) addAudit(e store.AuditEntry) { t.queue(insertAudit, auditArgs(e)...) }
+
+const insertAudit = `INSERT INTO audit (at, who, key_id, call, target, outcome, code, address, request_id, suppressed)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
-	t.queue(q, job.FormatTime(e.At), e.Who, e.KeyID, e.Call, rows.TextOrNull(e.Target), e.Outcome, rows.TextOrNull(e.Code), e.Address,
-		e.RequestID, e.Suppressed)
+
+func auditArgs(e store.AuditEntry) []any {
+	return []any{
+		job.FormatTime(e.At), e.Who, e.KeyID, e.Call, rows.TextOrNull(e.Target), e.Outcome, rows.TextOrNull(e.Code), e.Address, e.RequestID, e.Suppressed,
+	}
 }

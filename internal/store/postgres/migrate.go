@@ -27,11 +27,7 @@ const schemaMajor = 1
 // migrate brings the tables up to date on a connection of its own, which has no time
 // limit. Of several processes one does it, and the others wait.
 func migrate(ctx context.Context, cfg *pgx.ConnConfig) error {
-	cfg = cfg.Copy()
-	cfg.RuntimeParams["statement_timeout"] = "0"
-	cfg.RuntimeParams["lock_timeout"] = "0"
-	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
-	db := stdlib.OpenDB(*cfg)
+	db := stdlib.OpenDB(*unhurried(cfg))
 	err := migrateBy(ctx, db)
 	if cerr := db.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("migrate: %w", cerr)

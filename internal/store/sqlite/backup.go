@@ -98,17 +98,23 @@ func verify(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return fault.Wrap(err, fault.Invalid, path+" is no sound database: take another backup; nothing was changed")
 	}
+	ours, err := knows(ctx, db)
+	if err == nil && !ours {
+		err = fault.Newf(fault.Invalid, "%s is no backup of kedrod that this version can read; nothing was changed", path)
+	}
+	return err
+}
+
+// knows reports whether a database is kedrod's, of a major version that this one can read.
+func knows(ctx context.Context, db *sql.DB) (bool, error) {
 	var major, tables int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&major); err != nil {
-		return err
+		return false, err
 	}
 	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name IN ('jobs', 'attempts', 'events')").Scan(&tables); err != nil {
-		return err
+		return false, err
 	}
-	if major > schemaMajor || tables < 3 {
-		return fault.Newf(fault.Invalid, "%s is no backup of kedrod that this version can read; nothing was changed", path)
-	}
-	return nil
+	return major <= schemaMajor && tables == 3, nil
 }
 
 // plainDSN opens a file that is there as it is.
