@@ -60,7 +60,7 @@ func makeFolder() (folder string, claim *os.File, err error) {
 			err = errors.Join(err, os.RemoveAll(folder))
 		}
 	}()
-	if err := os.Chmod(folder, 0o755); err != nil { //nolint:gosec // PostgreSQL's user is another
+	if err := os.Chmod(folder, 0o755); err != nil {
 		return "", nil, err
 	}
 	if err := giveAway(folder); err != nil {

@@ -143,7 +143,7 @@ func (s *Server) end() error {
 // out by themselves, so that a stopped server finds it free when it starts again.
 func freePort() (int, error) {
 	for range 1000 {
-		port := 20000 + rand.IntN(12000)                                               //nolint:gosec // any will do
+		port := 20000 + rand.IntN(12000)
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // at once
 		if err == nil {
 			return port, l.Close()
