@@ -14,11 +14,7 @@ import (
 // error undoes it. fn may be called more than once, each time on the job as it is then.
 func (s *Store) Update(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error) {
 	var after job.Job
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		before, err := t.load(ctx, id)
-		if err != nil {
-			return err
-		}
+	err := s.change(ctx, id, func(t *tx, before job.Job) error {
 		after = before
 		if err := fn(&after); err != nil {
 			return err
@@ -61,11 +57,7 @@ func (s *Store) UpdateAll(ctx context.Context, ids []string, fn func(*job.Job) e
 // place in the queue up to them. An error of fn undoes it.
 func (s *Store) Amend(ctx context.Context, id string, fn func(*job.Job) error) (job.Job, error) {
 	var after job.Job
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		before, err := t.load(ctx, id)
-		if err != nil {
-			return err
-		}
+	err := s.change(ctx, id, func(t *tx, before job.Job) error {
 		after = before
 		if err := fn(&after); err != nil {
 			return err

@@ -29,6 +29,7 @@ func session() map[string]string {
 		"idle_in_transaction_session_timeout": "10s",
 		"default_transaction_isolation":       "read committed", // claims count anew after they got a lock
 		"jit":                                 "off",            // compiling costs more than our statements
+		"enable_seqscan":                      "off",            // each has its index, also while tables are too young for statistics
 	}
 }
 

@@ -21,8 +21,12 @@ func (s *Store) ScopeOfPipeline(p store.PipelineOf) (name string, err error) {
 // PublishTopics wakes who waits for topics.
 func (s *Store) PublishTopics(topics ...string) { s.publish(topics...) }
 
-// ClockSaid is an answer of the database's clock.
-func (s *Store) ClockSaid(t time.Time) { s.clock.took(t.UnixMicro(), time.Now(), time.Now()) }
+// ClockThatSaid gives a clock after the database's answer.
+func ClockThatSaid(t time.Time) (now func() time.Time) {
+	var c clock
+	c.took(t.UnixMicro(), time.Now(), time.Now())
+	return c.Now
+}
 
 // SetWindow makes pages look at n jobs, see defaultWindow.
 func (s *Store) SetWindow(n int) { s.window = n }

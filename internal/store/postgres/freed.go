@@ -22,11 +22,7 @@ const insertFreed = `INSERT INTO freed (scope) SELECT scope FROM unnest($1::text
 // free tells the next claims to look after the scopes of a job: who is parked there may
 // have room. It takes no lock, so nothing that ends waits for one.
 func (t *tx) free(j *job.Job) {
-	t.queueThen(func(changed int) {
-		if changed > 0 {
-			t.publish(store.TopicQueue)
-		}
-	}, insertFreed, scopesOf(j))
+	t.bulk.freed = append(t.bulk.freed, scopesOf(j)...)
 }
 
 // scopesOf names the scopes that a job counts in.

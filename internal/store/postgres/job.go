@@ -18,16 +18,10 @@ const (
 	selectBrief = `SELECT ` + rows.BriefJob + ` FROM jobs`
 
 	insertInto = `INSERT INTO jobs (` + rows.FixedColumns + `, ` + rows.ChangingColumns + `, idempotency_key, idempotency_hash) VALUES (`
-	updateInto = `UPDATE jobs SET (` + rows.ChangingColumns + `) = ROW (`
 )
 
 // insertJob takes rows.Fixed, rows.Changing, and the idempotency key and hash.
 func insertJob(args int) string { return insertInto + numbered(1, args) + `)` }
-
-// updateJob takes rows.Changing and the id.
-func updateJob(args int) string {
-	return fmt.Sprintf("%s%s) WHERE id = $%d", updateInto, numbered(1, args-1), args)
-}
 
 // numbered gives the placeholders from one number to another.
 func numbered(from, to int) string {
@@ -57,8 +51,7 @@ func (t *tx) save(before, after *job.Job, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	args = append(args, after.ID)
-	t.queue(updateJob(len(args)), args...)
+	t.bulk.jobs = append(t.bulk.jobs, append(args, after.ID))
 	if before.Status != job.Pending && after.Status == job.Pending {
 		t.publish(store.TopicQueue)
 	}

@@ -34,6 +34,7 @@ type Store struct {
 	pool *pgxpool.Pool
 	hub  *store.Hub
 
+	gather  gatherer
 	clock   clock
 	wakes   wakes
 	horizon horizon
@@ -93,13 +94,12 @@ func (s *Store) begin(ctx context.Context, cfg *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	s.wakes.topics, s.wakes.kick = map[string]struct{}{}, make(chan struct{}, 1)
-	s.startWakes(cfg.Copy(), self.String())
-	return nil
+	return s.startWakes(ctx, cfg.Copy(), self.String())
 }
 
 // Close ends the connections, after what is under way.
 func (s *Store) Close() error {
+	s.closeGather()
 	s.stopWakes()
 	s.pool.Close()
 	return nil

@@ -34,7 +34,7 @@ func newJob(id string) job.Job {
 }
 
 // execute runs statements beside the store.
-func execute(t *testing.T, url, q string) {
+func execute(t testing.TB, url, q string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)

@@ -13,11 +13,7 @@ import (
 // Advance writes what is known of a run under way. job.ErrFenced when the attempt
 // no longer stands.
 func (s *Store) Advance(ctx context.Context, ref job.Ref, a store.Advance) error {
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		before, err := t.load(ctx, ref.JobID)
-		if err != nil {
-			return err
-		}
+	err := s.change(ctx, ref.JobID, func(t *tx, before job.Job) error {
 		after := before
 		if err := after.Advance(ref, a.StartedAt, a.Start, a.Progress); err != nil {
 			return err
@@ -39,11 +35,7 @@ func (s *Store) Advance(ctx context.Context, ref job.Ref, a store.Advance) error
 // run, and count only if the report does.
 func (s *Store) Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error) {
 	var after job.Job
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		before, err := t.load(ctx, ref.JobID)
-		if err != nil {
-			return err
-		}
+	err := s.change(ctx, ref.JobID, func(t *tx, before job.Job) error {
 		now := s.timestamp()
 		after = before
 		if err := after.Report(ref, o, now, s.rand()); err != nil {
@@ -67,21 +59,15 @@ func (s *Store) Report(ctx context.Context, ref job.Ref, o job.Outcome, last sto
 }
 
 func (t *tx) endAttempt(ref job.Ref, o job.Outcome) {
-	const q = `UPDATE attempts SET status = $1, reason = $2, error_message = $3, exit_code = $4, signal = $5, start = $6,
-		started_at = $7, ended_at = $8, execution_time = $9 WHERE job_id = $10 AND number = $11`
-	t.queue(q, string(o.Status), rows.TextOrNull(string(o.Reason)), rows.TextOrNull(o.Message), o.ExitCode,
+	t.bulk.ends = append(t.bulk.ends, []any{string(o.Status), rows.TextOrNull(string(o.Reason)), rows.TextOrNull(o.Message), o.ExitCode,
 		rows.TextOrNull(o.Signal), rows.TextOrNull(o.Start), rows.TimeOrNull(o.StartedAt), job.FormatTime(o.EndedAt), o.ExecutionTime,
-		ref.JobID, ref.Attempt)
+		ref.JobID, ref.Attempt})
 }
 
 // GiveBack returns a claimed job to the queue, see job.GiveBack.
 func (s *Store) GiveBack(ctx context.Context, ref job.Ref) (job.Job, error) {
 	var after job.Job
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		before, err := t.load(ctx, ref.JobID)
-		if err != nil {
-			return err
-		}
+	err := s.change(ctx, ref.JobID, func(t *tx, before job.Job) error {
 		now := s.timestamp()
 		after = before
 		if err := after.GiveBack(ref, now); err != nil {

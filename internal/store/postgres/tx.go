@@ -108,6 +108,7 @@ type tx struct {
 	conn   *pgx.Conn
 	begun  bool
 	queued []statement
+	bulk   bulk
 	topics []string // to publish after the commit
 }
 
@@ -135,6 +136,7 @@ func (t *tx) queueThen(then func(changed int), q string, args ...any) {
 
 // flight sends what is queued and q, and gives the results, those before q's read.
 func (t *tx) flight(ctx context.Context, q string, args []any) (pgx.BatchResults, error) {
+	t.pour()
 	t.queue(q, args...)
 	sent := t.queued
 	t.queued = nil
@@ -192,7 +194,7 @@ func closed(results pgx.BatchResults, err error) error {
 
 // commit sends what is queued with the commit. Nothing is sent when nothing was done.
 func (t *tx) commit(ctx context.Context) error {
-	if !t.begun {
+	if t.pour(); !t.begun {
 		return nil
 	}
 	return t.exec(ctx, "commit")
@@ -289,6 +291,13 @@ func sane(args []any) []any {
 			}
 		case []string:
 			args[i] = saneTexts(v)
+		case []*string:
+			for k, p := range v {
+				if p != nil && saneText(*p) != *p {
+					text := saneText(*p)
+					v[k] = &text
+				}
+			}
 		}
 	}
 	return args

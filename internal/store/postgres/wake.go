@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -61,12 +62,19 @@ func (s *Store) soon(topics ...string) {
 	time.AfterFunc(wakeSoon, func() { s.hub.Publish(topics...) })
 }
 
-// startWakes starts the goroutines that notify and listen. They end with stopWakes.
-func (s *Store) startWakes(cfg *pgx.ConnConfig, self string) {
-	ctx, end := context.WithCancel(context.Background())
+// startWakes starts the goroutines that notify and listen. They end with stopWakes. From
+// its return on notifications are heard.
+func (s *Store) startWakes(ctx context.Context, cfg *pgx.ConnConfig, self string) error {
+	conn, err := s.ear(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.wakes.topics, s.wakes.kick = map[string]struct{}{}, make(chan struct{}, 1)
 	s.wakes.self, s.wakes.end = self, end
-	s.wakes.running.Go(func() { s.notify(ctx) })
-	s.wakes.running.Go(func() { s.listen(ctx, cfg) })
+	s.wakes.running.Go(func() { s.notify(running) })
+	s.wakes.running.Go(func() { s.listen(running, cfg, conn) })
+	return nil
 }
 
 func (s *Store) stopWakes() {
@@ -147,13 +155,13 @@ func payloads(self string, topics []string) []string {
 	return all
 }
 
-// listen keeps a connection on which other processes' notifications come. Each time it
-// is made, everybody is woken, since nobody knows what was missed.
-func (s *Store) listen(ctx context.Context, cfg *pgx.ConnConfig) {
+// listen passes on what comes on a connection that listens, and makes another when it is
+// lost. Then everybody is woken, since nobody knows what was missed.
+func (s *Store) listen(ctx context.Context, cfg *pgx.ConnConfig, conn *pgx.Conn) {
 	gap := listenPause
-	for ctx.Err() == nil {
+	for {
 		begun := time.Now()
-		err := s.listenOn(ctx, cfg)
+		err := s.listenOn(ctx, conn)
 		if ctx.Err() != nil {
 			return
 		}
@@ -161,23 +169,32 @@ func (s *Store) listen(ctx context.Context, cfg *pgx.ConnConfig) {
 		if time.Since(begun) > time.Minute {
 			gap = listenPause
 		}
-		if pause(ctx, gap) != nil {
-			return
+		for conn = nil; conn == nil; gap = min(2*gap, listenMost) {
+			if pause(ctx, gap) != nil {
+				return
+			}
+			if conn, err = s.ear(ctx, cfg); err != nil {
+				s.log.DebugContext(ctx, "no connection that tells of changes yet", "error", bare(err))
+			}
 		}
-		gap = min(2*gap, listenMost)
+		s.hub.WakeAll()
 	}
 }
 
-func (s *Store) listenOn(ctx context.Context, cfg *pgx.ConnConfig) error {
+// ear makes a connection that listens.
+func (s *Store) ear(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
-		return err
+		return nil, errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 	}
-	s.hub.WakeAll()
+	return conn, nil
+}
+
+func (s *Store) listenOn(ctx context.Context, conn *pgx.Conn) error {
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	for {
 		if err := s.askClock(ctx, conn); err != nil {
 			return err

@@ -175,6 +175,8 @@ DECLARE
     need TEXT;
     beginning TEXT;
     have TEXT[] := '{}';
+    names TEXT[] := '{}';   -- pipelines, and
+    named TEXT[] := '{}';   -- their scopes
     several BOOLEAN := cardinality(projects) > 1;
 BEGIN
     -- What was given up since.
@@ -234,7 +236,13 @@ BEGIN
                 EXIT WHEN several;
                 CONTINUE;
             END IF;
-            scopes := ARRAY['project:' || r.project, 'pipeline:' || kedrod_escape(r.project) || '/' || kedrod_escape(r.pipeline_name)];
+            at := array_position(names, length(r.project) || ':' || r.project || r.pipeline_name);
+            IF at IS NULL THEN
+                names := names || (length(r.project) || ':' || r.project || r.pipeline_name);
+                named := named || ('pipeline:' || kedrod_escape(r.project) || '/' || kedrod_escape(r.pipeline_name));
+                at := cardinality(names);
+            END IF;
+            scopes := ARRAY['project:' || r.project, named[at]];
             IF r.concurrency_key IS NOT NULL THEN
                 scopes := scopes || ('key:' || r.concurrency_key);
             END IF;
