@@ -173,7 +173,7 @@ func (n *node) newKeeper(ctx context.Context, keep retention.Keep) (*retention.K
 		return nil, err
 	}
 	return retention.New(retention.Options{
-		Store: n.db, Runs: n.runs, Now: n.db.Now, Elapsed: clock.SinceBoot, LastUse: used, Shared: shared(n.cfg), Keep: keep, Log: n.log,
+		Store: n.db, Runs: n.runs, Now: n.db.Now, Elapsed: clock.SinceBoot, LastUse: used, Shared: shared(n.cfg) && !hasJobsFile(n.cfg), Keep: keep, Log: n.log,
 	}), nil
 }
 

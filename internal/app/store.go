@@ -57,10 +57,17 @@ func shared(cfg config.Config) bool { return cfg.DatabaseURL != "" }
 // jobsFile is where SQLite keeps jobs in a data folder.
 func jobsFile(dataDir string) string { return filepath.Join(dataDir, "jobs.db") }
 
+// hasJobsFile reports whether a folder holds SQLite's jobs, to which its run folders may
+// belong.
+func hasJobsFile(cfg config.Config) bool {
+	_, err := os.Stat(jobsFile(cfg.DataDir))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // noJobsFile tells of jobs that are in the data folder while the settings name a
 // database: nobody would see them.
 func noJobsFile(cfg config.Config, log *slog.Logger) {
-	if _, err := os.Stat(jobsFile(cfg.DataDir)); shared(cfg) && !errors.Is(err, fs.ErrNotExist) {
+	if shared(cfg) && hasJobsFile(cfg) {
 		log.Warn("the data folder has a jobs.db, which is not used: jobs are in the database that database_url names", "file", jobsFile(cfg.DataDir))
 	}
 }

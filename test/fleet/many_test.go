@@ -147,3 +147,28 @@ func TestNothingOfOursReachesARun(t *testing.T) {
 	require.NotContains(t, s.Log.String(), f.database)
 	require.NoFileExists(t, filepath.Join(f.dir, "data-b", "jobs.db"))
 }
+
+// TestAWorkerThatIsKilledIsBackAtOnce: the next one on its data folder settles what it
+// left, without waiting for anything to run out, and the job runs once more.
+func TestAWorkerThatIsKilledIsBackAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	s := f.serve("--no-worker")
+	p, first := f.work("--data-dir", filepath.Join(f.dir, "shared"))
+	runs := s.submit("until", nil)
+	f.eventually("it runs", func() bool { return strings.Contains(f.text(f.record()), "start "+runs.ID+" 1") })
+	require.NoError(t, p.Signal(syscall.SIGKILL))
+	_, err := p.Exited()
+	require.NoError(t, err)
+	_, second := f.work("--data-dir", filepath.Join(f.dir, "shared"))
+	f.eventually("it runs again", func() bool { return strings.Contains(f.text(f.record()), "start "+runs.ID+" 2") })
+	require.NoError(t, writeFile(f.release(), ""))
+	done := s.becomes(runs.ID, "completed")
+	require.Equal(t, second, *done.Worker)
+	require.NotContains(t, f.text(f.record()), "end "+runs.ID+" 1")
+	all, err := s.Workers(t.Context())
+	require.NoError(t, err)
+	for _, w := range all {
+		require.Equal(t, map[string]string{first: "lost", second: "ready"}[w.ID], w.Status)
+	}
+}
