@@ -35,6 +35,7 @@ func (r *Run) clear() []int {
 		r.armStuck()
 		r.remember(alive)
 		r.signalGroup(syscall.SIGKILL)
+		r.cgroup.kill()
 		r.killEach(alive)
 		for _, p := range alive {
 			if !slices.Contains(left, p.PID) {

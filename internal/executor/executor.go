@@ -1,9 +1,10 @@
 // Package executor starts, watches and ends the operating system's side of runs: process groups with all that descends from them.
 //
-// All children of the process are started through it. Three rules make an end complete:
+// All children of the process are started through it. Four rules make an end complete:
 //
 //   - The process becomes a child subreaper, so that what a run leaves behind becomes our child and not init's.
 //   - Every process of a run has a marker in its environment, KEDROD_MARKER=WORKER/RUN.
+//   - Where control groups (v2) can be made, each run has one, which no process of it gets out of by itself.
 //   - A run's leader is reaped last, so that its number, which is also its group's and session's, can't be given to a stranger before that.
 //
 // A guard process (package guard) kills the runs if this process dies. No run is started without one.
@@ -56,6 +57,7 @@ type Executor struct {
 	log     *slog.Logger
 	null    *os.File // /dev/null
 	lock    *os.File // nil: none is kept
+	cgroups *cgroups // nil: runs get no groups of their own
 	nice    int      // absolute
 	oom     oomCounter
 	door    *door
@@ -105,6 +107,7 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 	e := &Executor{
 		opts: opts, log: opts.Log, null: null, nice: niceFor(opts.Nice), oom: openOOMCounter(),
 		signal: syscall.Kill, killOne: proc.Kill, live: map[*Run]struct{}{},
+		cgroups: openCgroups("", opts.WorkerID, opts.Log),
 	}
 	if err := closeInheritedOnExec(); err != nil {
 		_ = null.Close()
@@ -125,13 +128,13 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 // engage takes the lock, then starts the guard, which shares it.
 func (e *Executor) engage(ctx context.Context) error {
 	if e.opts.LockFile != "" {
-		lock, err := takeLock(e.opts.LockFile, e.opts.WorkerID)
+		lock, err := takeLock(e.opts.LockFile, e.opts.WorkerID, e.cgroups.path())
 		if err != nil {
 			return fmt.Errorf("take the worker's lock: %w", err)
 		}
 		e.lock = lock
 	}
-	e.guard = newGuardLink(e.door, guardCommand{argv: e.opts.Guard, worker: e.opts.WorkerID, null: e.null, lock: e.lock}, e.log)
+	e.guard = newGuardLink(e.door, guardCommand{argv: e.opts.Guard, worker: e.opts.WorkerID, null: e.null, lock: e.lock, cgroup: e.cgroups.path()}, e.log)
 	if err := e.guard.open(ctx); err != nil {
 		e.guard.close(ctx)
 		return errors.Join(fmt.Errorf("start the guard: %w", err), e.unlock())
@@ -178,6 +181,7 @@ func (e *Executor) Close(ctx context.Context) error {
 	wg.Wait()
 	e.guard.close(ctx)
 	e.door.leave()
+	e.cgroups.close()
 	return errors.Join(append(errs, e.null.Close(), e.unlock())...)
 }
 

@@ -235,6 +235,9 @@ func (l *guardLink) install(g *guardProcess) {
 	} else {
 		g.send("tick")
 	}
+	if l.command.cgroup != "" {
+		g.send("cgroup", l.command.cgroup)
+	}
 	for run, r := range l.runs {
 		if r.group == 0 {
 			g.send("run", run)

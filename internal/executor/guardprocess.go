@@ -32,6 +32,7 @@ type guardCommand struct {
 	worker string
 	null   *os.File
 	lock   *os.File // the worker's, which the guard shares; nil: none
+	cgroup string   // the worker's control group; "": none
 }
 
 // startGuard starts a guard with the other end of a socket pair. It gets nothing of our environment: the marker must not be in it.

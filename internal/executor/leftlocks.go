@@ -25,6 +25,7 @@ type LeftLock struct {
 
 	file   *os.File
 	path   string
+	cgroup string
 	booted bool // the machine was started since: nothing is left to be killed
 }
 
@@ -79,7 +80,7 @@ func takeLeft(ctx context.Context, path string, here Place) (*LeftLock, error) {
 		// No worker wrote this: a machine that lost its power, most likely, and so all its runs.
 		return nil, errors.Join(os.Remove(path), f.Close())
 	}
-	l := &LeftLock{Worker: h.Worker, file: f, path: path, booted: h.bootedSince(here)}
+	l := &LeftLock{Worker: h.Worker, file: f, path: path, cgroup: h.Cgroup, booted: h.bootedSince(here)}
 	l.Near = l.booted || h.sameTable(here)
 	return l, nil
 }
@@ -126,7 +127,7 @@ func (l *LeftLock) Clear(ctx context.Context) error {
 	if l.booted {
 		return nil
 	}
-	return KillLeftovers(ctx, l.Worker)
+	return killLeftovers(ctx, l.Worker, l.cgroup)
 }
 
 // Remove ends the lock and its file: the worker is settled.

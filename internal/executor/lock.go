@@ -22,12 +22,13 @@ func LockFile(dir, worker string) string { return filepath.Join(dir, worker+lock
 type holder struct {
 	Worker string `json:"worker"`
 	PID    int    `json:"pid"`
-	Start  uint64 `json:"start,omitempty"` // in clock ticks since boot; 0: not known
+	Start  uint64 `json:"start,omitempty"`  // in clock ticks since boot; 0: not known
+	Cgroup string `json:"cgroup,omitempty"` // the folder of its control group; "": none
 	Place
 }
 
 // takeLock makes and locks the worker's lock file. The lock belongs to the descriptor, which the guard gets a copy of: it is free once both are gone.
-func takeLock(path, worker string) (*os.File, error) {
+func takeLock(path, worker, group string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -36,7 +37,7 @@ func takeLock(path, worker string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = fillLock(f, worker)
+	err = fillLock(f, worker, group)
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -46,11 +47,11 @@ func takeLock(path, worker string) (*os.File, error) {
 	return f, nil
 }
 
-func fillLock(f *os.File, worker string) error {
+func fillLock(f *os.File, worker, group string) error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return err
 	}
-	h := holder{Worker: worker, PID: os.Getpid(), Place: Here()}
+	h := holder{Worker: worker, PID: os.Getpid(), Cgroup: group, Place: Here()}
 	if p, err := proc.Stat(h.PID); err == nil {
 		h.Start = p.Start
 	}

@@ -36,6 +36,7 @@ type Run struct {
 	child  *child
 	start  uint64 // clock ticks since boot; 0 where not known
 	began  boottime
+	cgroup *runGroup
 	ooms   uint64 // the out-of-memory counter at the start
 	done   chan struct{}
 	stuck  chan struct{} // closed when something has outlived SIGKILL for too long
@@ -96,7 +97,7 @@ func (e *Executor) begin(ctx context.Context, spec Spec, files streams) (*Run, e
 	}
 	r.ooms = e.oom.read()
 	r.began, r.StartedAt = readBoottime(), time.Now()
-	r.child, err = e.door.start(path, spec.Argv, &syscall.ProcAttr{
+	r.child, r.cgroup, err = e.cgroups.enter(r.id).start(e.cgroups, e.door, path, spec.Argv, &syscall.ProcAttr{
 		Dir: spec.Dir, Env: env,
 		Files: []uintptr{files.in.Fd(), files.out.Fd(), files.err.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
@@ -149,6 +150,7 @@ func (r *Run) watch() {
 	r.mu.Lock()
 	status, usage := r.child.reap()
 	r.reaped = true
+	r.cgroup.remove()
 	if r.stuckTimer != nil {
 		r.stuckTimer.Stop()
 	}

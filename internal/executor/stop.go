@@ -115,6 +115,7 @@ func (r *Run) kill() {
 	r.killed = true
 	r.mu.Unlock()
 	r.signalGroup(syscall.SIGKILL)
+	r.cgroup.kill()
 	r.killEach(found)
 }
 
@@ -129,7 +130,7 @@ func (r *Run) killEach(found []proc.Process) {
 	}
 }
 
-// find lists the run's processes: group, session, marker, those known from earlier looks, and all that descends from them.
+// find lists the run's processes: control and process group, session, marker, those known from earlier looks, and all that descends from them.
 func (r *Run) find() []proc.Process {
 	r.mu.Lock()
 	known := make(map[int]uint64, len(r.known))
@@ -137,6 +138,11 @@ func (r *Run) find() []proc.Process {
 		known[pid] = start
 	}
 	r.mu.Unlock()
+	for _, pid := range r.cgroup.pids() {
+		if p, err := proc.Stat(pid); err == nil {
+			known[pid] = p.Start
+		}
+	}
 	found, err := proc.Find(proc.Wanted{Groups: map[int]uint64{r.child.pid: r.start}, Marker: r.marker, Known: known})
 	if err != nil {
 		r.exec.log.Warn("the process table can't be read", "run", r.id, "error", err)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"os"
 	"slices"
+	"strconv"
 
+	"github.com/kedrod/kedrod/internal/executor/cgroup"
 	"github.com/kedrod/kedrod/internal/executor/guard"
 	"github.com/kedrod/kedrod/internal/executor/proc"
 )
@@ -95,7 +97,11 @@ func (d *door) owns(r *Run, p proc.Process, marker string, onlyRuns bool) bool {
 		return marker == r.marker.Entry
 	case inKnown:
 		return true
-	case !onlyRuns || r.start == 0 || r.start > p.Start:
+	}
+	if path := groupOf(p.PID); d.grouped(path) {
+		return r.cgroup.holds(path)
+	}
+	if !onlyRuns || r.start == 0 || r.start > p.Start {
 		return false
 	}
 	// It has shed group, session and environment: it belongs to one of the runs that were alive when it was born. If this is the last of them, it
@@ -108,4 +114,26 @@ func (d *door) owns(r *Run, p proc.Process, marker string, onlyRuns bool) bool {
 		}
 	}
 	return true
+}
+
+// groupOf is the control group that a process is in, as it is named to us; "" if that can't be told.
+func groupOf(pid int) string {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return ""
+	}
+	path, _ := cgroup.Path(string(text))
+	return path
+}
+
+// grouped tells whether a control group is that of a run.
+func (d *door) grouped(path string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for r := range d.runs {
+		if r.cgroup.holds(path) {
+			return true
+		}
+	}
+	return false
 }

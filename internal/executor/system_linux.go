@@ -12,7 +12,7 @@ import (
 // Limits tells what is not upheld on this system, a sentence each.
 func Limits() []string {
 	return []string{
-		"Without control groups, a process of a run that clears its environment, leaves its session and detaches is found only once no run that was alive at its start is left.",
+		"Without control groups (v2) that this process may divide, a process of a run that clears its environment, leaves its session and detaches is found only once no run that was alive at its start is left.",
 		"A process in the kernel (state D) outlives SIGKILL; it is reported as stuck and its slot stays shut until it is gone.",
 	}
 }

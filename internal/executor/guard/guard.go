@@ -14,11 +14,12 @@
 //	4 forget RUN              the announced run was not started
 //	5 tick                    are you there?
 //	6 tick DEADLINE           the same, and the runs may live until DEADLINE, in nanoseconds of the clock that Now reads
+//	7 cgroup FOLDER           the control group that all runs are in; it is not there before the first
 //
 // The guard answers `ended`, `tick` and verbs that it does not know by `ok SEQ` for the newest line it has worked off, which answers all before it; the
 // rest need no answer, for what is in the socket reaches the guard even if the worker is gone. An unknown verb has no effect, so that a worker
 // upgraded in place can talk to the guard it inherited. When the socket ends, the guard kills every group that has started and not
-// ended, and every process whose environment holds a marker of the worker, and what descends from them; it looks until it has found nothing three times, then exits.
+// ended, all that is in the control group, and every process whose environment holds a marker of the worker, and what descends from them; it looks until it has found nothing three times, then exits.
 //
 // It does the same, but for the exit, while the latest deadline has passed: a worker that is stopped or cut off from the store must not keep its
 // runs alive when others may take its jobs. The moment itself is compared with the clock, not the time since a tick, which may have been long on

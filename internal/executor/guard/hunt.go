@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kedrod/kedrod/internal/executor/cgroup"
 	"github.com/kedrod/kedrod/internal/executor/proc"
 )
 
@@ -41,7 +42,8 @@ func newHunt(worker string) *hunt {
 func (h *hunt) over() bool { return h.empty >= scans }
 
 // round takes one look and kills what it finds. The look comes before the kill, while parents still hold their children together.
-func (h *hunt) round(groups map[int]uint64) {
+func (h *hunt) round(s *state) {
+	groups := s.groups
 	for group, start := range groups {
 		// If the number is a stranger's by now, then the group has ended: a group's number is not given out while one of it lives.
 		if p, err := proc.Stat(group); err == nil && start != 0 && p.Start != start {
@@ -57,6 +59,14 @@ func (h *hunt) round(groups map[int]uint64) {
 		_ = unix.Kill(-group, syscall.SIGKILL)
 	}
 	h.empty++
+	if s.cgroup != "" && cgroup.Populated(s.cgroup) {
+		_ = cgroup.Kill(s.cgroup)
+		for _, pid := range cgroup.PIDs(s.cgroup) {
+			if p, err := proc.Stat(pid); err == nil {
+				found = append(found, p)
+			}
+		}
+	}
 	for _, p := range found {
 		if !p.Alive() {
 			continue

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kedrod/kedrod/internal/executor/cgroup"
 )
 
 // wake is how often the guard looks up even if nothing comes.
@@ -25,7 +27,10 @@ func serve(worker string) int {
 	listen(s, worker)
 	h := newHunt(worker)
 	for begun := Now(); !h.over() && Now()-begun < giveUp; <-time.After(pause) {
-		h.round(s.groups)
+		h.round(s)
+	}
+	if s.cgroup != "" {
+		_ = cgroup.Remove(s.cgroup)
 	}
 	if n := len(h.killed); n > 0 {
 		say("the worker is gone; killed " + strconv.Itoa(n) + " processes of its runs")
@@ -48,7 +53,7 @@ func listen(s *state, worker string) {
 			if late == nil {
 				late = newHunt(worker)
 			}
-			if late.round(s.groups); late.over() {
+			if late.round(s); late.over() {
 				late.tell()
 			} else {
 				wait = pause

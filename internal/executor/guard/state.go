@@ -17,6 +17,7 @@ type state struct {
 	partial   []byte          // of a line whose end has not come yet
 	newest    uint64          // sequence number worked off
 	owed      bool            // the worker waits for an answer
+	cgroup    string          // folder of the worker's control group; "": none
 	deadline  time.Duration   // until when the runs may live, by Now; 0: for as long as the worker
 }
 
@@ -68,6 +69,8 @@ func (s *state) line(line string) bool {
 		delete(s.groups, group)
 		delete(s.announced, args[1])
 		s.owed = true
+	case verb == "cgroup" && len(args) >= 1:
+		s.cgroup = strings.Join(args, " ")
 	case verb == "tick" && len(args) == 1:
 		at, err := strconv.ParseInt(args[0], 10, 64)
 		if err != nil || at <= 0 {
