@@ -64,7 +64,7 @@ func Doctor(ctx context.Context, cfg config.Config) ([]client.Finding, error) {
 		return nil, err
 	}
 	for _, p := range found {
-		f.project(ctx, inspector(p, helpers, exec, environ, kedro.PycachePrefix(p.project, scratch), scratch), p, environ)
+		f.project(ctx, inspector(p, helpers, func() *executor.Executor { return exec }, environ, kedro.PycachePrefix(p.project, scratch), scratch), p, environ)
 	}
 	f.system()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -7,27 +7,20 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/kedrod/kedrod/internal/clock"
-	"github.com/kedrod/kedrod/internal/compress"
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/disk"
-	"github.com/kedrod/kedrod/internal/executor"
-	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/metrics"
 	"github.com/kedrod/kedrod/internal/reaper"
-	"github.com/kedrod/kedrod/internal/registries"
 	"github.com/kedrod/kedrod/internal/retention"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/service"
-	"github.com/kedrod/kedrod/internal/store"
 	"github.com/kedrod/kedrod/internal/store/sqlite"
 	"github.com/kedrod/kedrod/internal/systemd"
-	"github.com/kedrod/kedrod/internal/worker"
 )
 
 // node is what every process has that runs jobs or may: its data folder, the store, the
@@ -41,17 +34,14 @@ type node struct {
 	db       jobStore
 	store    *spared // db, counted and sparing the disk
 	found    []foundProject
-	self     store.Worker
-	exec     *executor.Executor
 	projects *projectSet
 	runs     rundir.Root
 	watcher  *joblog.Watcher
 	metrics  *metrics.Metrics
 	disk     *disk.Keeper
-	worker   *worker.Worker
+	hand     atomic.Pointer[hand] // the worker as it is now
 
-	publisher *registries.Publisher
-	closing   []func() error // in the order in which things were opened
+	closing []func() error // in the order in which things were opened
 }
 
 // openNode opens what a process needs before it listens. beforeRuns is called once the
@@ -86,20 +76,6 @@ func openNode(ctx context.Context, cfg config.Config, p Process, beforeRuns func
 	if err := beforeRuns(n); err != nil {
 		return n, err
 	}
-	if n.self, err = identity(cfg, p.Version); err != nil {
-		return n, err
-	}
-	if n.exec, err = executor.New(ctx, executor.Options{WorkerID: n.self.ID, LockFile: executor.LockFile(workerLocks(cfg.DataDir), n.self.ID), Log: log}); err != nil {
-		return n, fmt.Errorf("start: %w", err)
-	}
-	n.closes(func() error {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return n.exec.Close(bounded)
-	})
-	if n.projects, err = makeProjects(cfg, n.found, n.exec, p.Environ, log); err != nil {
-		return n, err
-	}
 	n.runs = rundir.New(filepath.Join(cfg.DataDir, "runs"))
 	n.watcher = joblog.NewWatcher(joblog.Options{Log: log})
 	n.metrics = newMetrics(p.Version, cfg, n.db)
@@ -107,13 +83,13 @@ func openNode(ctx context.Context, cfg config.Config, p Process, beforeRuns func
 		Dir: cfg.DataDir, Ballast: cfg.Disk.Ballast, MinFree: uint64(cfg.Disk.MinFree), Free: service.FreeBytes, Log: log, //nolint:gosec // never negative
 	})
 	n.store = &spared{counted: &counted{jobStore: n.db, m: n.metrics}, disk: n.disk}
-	n.worker = worker.New(worker.Options{
-		Self: n.self, Store: n.store, Starter: n.exec, Projects: n.projects.forWorker(), Runs: n.runs,
-		Grace: executor.Grace{Int: cfg.StopGrace.Int, Term: cfg.StopGrace.Term}, Drain: cfg.DrainTimeout,
-		Watcher: n.watcher, LogSize: cfg.Retention.LogSize, Limits: n.projects.limits(), Wall: wall(cfg), Log: log,
+	n.closes(func() error {
+		if h := n.hand.Load(); h != nil {
+			return h.dismiss(ctx)
+		}
+		return nil
 	})
-	n.publisher = newPublisher(n.self.ID, n.projects, n.db, &compress.Packer{}, log)
-	return n, nil
+	return n, n.enlist(ctx)
 }
 
 func (n *node) closes(fn func() error) { n.closing = append(n.closing, fn) }
@@ -127,23 +103,13 @@ func (n *node) close() error {
 	return errors.Join(errs...)
 }
 
-// wall is the clock whose steps the worker looks for. What a shared store holds goes by
-// the database's clock, so that a step of this machine's is nobody's affair.
-func wall(cfg config.Config) func() time.Time {
-	if !shared(cfg) {
-		return time.Now
-	}
-	begun := time.Now().Add(-clock.SinceBoot())
-	return func() time.Time { return begun.Add(clock.SinceBoot()) }
-}
-
 // settle puts in order what an earlier process on this data folder left. stopped: it was
 // told to stop meanwhile, before there was anything to stop.
 func (n *node) settle(ctx context.Context) (stopped bool, err error) {
 	starting, started := untilSignal(ctx, n.process.Signals)
 	if db, alone := n.db.(*sqlite.Store); alone {
-		err = settle(starting, db, n.worker, n.cfg.DataDir, n.log)
-	} else if err = settleLocks(starting, n.cfg.DataDir, n.worker, n.log); err != nil {
+		err = settle(starting, db, n.hand.Load().worker, n.cfg.DataDir, n.log)
+	} else if err = settleLocks(starting, n.cfg.DataDir, n.hand.Load().worker, n.log); err != nil {
 		err = fmt.Errorf("start: %w", err)
 	}
 	if err == nil {
@@ -156,9 +122,6 @@ func (n *node) settle(ctx context.Context) (stopped bool, err error) {
 func (n *node) background(goOn func(func(context.Context) error)) {
 	for _, c := range n.projects.catalogs() {
 		goOn(c.Run)
-	}
-	if !n.cfg.NoWorker {
-		goOn(n.publisher.Run)
 	}
 	goOn(n.disk.Run)
 	if shared(n.cfg) {
@@ -192,21 +155,6 @@ func lastUse(ctx context.Context, db jobStore) (last time.Time, err error) {
 	return last, nil
 }
 
-// identity is this worker's row: a new id for each start.
-func identity(cfg config.Config, version string) (store.Worker, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return store.Worker{}, fmt.Errorf("make the worker's id: %w", err)
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	return store.Worker{
-		ID: id.String(), Host: host, PID: os.Getpid(), Version: version, Slots: cfg.Concurrency, Labels: cfg.WorkerLabels, StartedAt: job.Truncate(time.Now()),
-	}, nil
-}
-
 // untilSignal gives a context that ends with the first signal, and a function that
 // ends the watch and reports whether one came.
 func untilSignal(ctx context.Context, signals <-chan os.Signal) (context.Context, func() bool) {
@@ -237,7 +185,7 @@ func (n *node) signals(ctx context.Context, drain func()) {
 	select {
 	case sig := <-n.process.Signals:
 		n.log.Warn("stopping at once", "signal", sig.String())
-		n.worker.Kill()
+		n.hand.Load().worker.Kill()
 	case <-ctx.Done():
 	}
 }

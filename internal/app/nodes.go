@@ -4,17 +4,15 @@ import (
 	"log/slog"
 
 	"github.com/kedrod/kedrod/internal/compress"
-	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/registries"
-	"github.com/kedrod/kedrod/internal/store"
 )
 
 // workerID is the id of this process's worker; "" where it runs none.
-func workerID(cfg config.Config, self store.Worker) string {
-	if cfg.NoWorker {
+func (n *node) workerID() string {
+	if n.cfg.NoWorker {
 		return ""
 	}
-	return self.ID
+	return n.hand.Load().self.ID
 }
 
 // newPublisher tells the store what this process's worker knows of its projects.

@@ -95,7 +95,7 @@ type servedProject struct {
 type projectSet struct{ all []servedProject }
 
 // makeProjects unpacks our Python helpers and makes a catalog for each project.
-func makeProjects(cfg config.Config, found []foundProject, exec *executor.Executor, environ []string, log *slog.Logger) (*projectSet, error) {
+func makeProjects(cfg config.Config, found []foundProject, exec func() *executor.Executor, environ []string, log *slog.Logger) (*projectSet, error) {
 	helpers, err := kedro.UnpackHelpers(cfg.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
@@ -115,7 +115,7 @@ func makeProjects(cfg config.Config, found []foundProject, exec *executor.Execut
 	return set, nil
 }
 
-func inspector(f foundProject, h kedro.Helpers, exec *executor.Executor, environ []string, pycache, temp string) kedro.Inspector {
+func inspector(f foundProject, h kedro.Helpers, exec func() *executor.Executor, environ []string, pycache, temp string) kedro.Inspector {
 	return kedro.Inspector{
 		Project: f.project, Python: f.python, Helpers: h, Runner: helperRunner{exec}, TempDir: temp,
 		Env: func() ([]string, error) { return kedro.HelperEnvironment(environ, f.policy, pycache) },
@@ -123,11 +123,11 @@ func inspector(f foundProject, h kedro.Helpers, exec *executor.Executor, environ
 }
 
 // helperRunner lets the Kedro side start its helpers through the executor's door.
-type helperRunner struct{ exec *executor.Executor }
+type helperRunner struct{ exec func() *executor.Executor }
 
 // Output runs one helper.
 func (r helperRunner) Output(ctx context.Context, c kedro.Command) (kedro.Result, error) {
-	res, err := r.exec.Output(ctx, executor.Command{Argv: c.Argv, Dir: c.Dir, Env: c.Env, Limit: c.Limit})
+	res, err := r.exec().Output(ctx, executor.Command{Argv: c.Argv, Dir: c.Dir, Env: c.Env, Limit: c.Limit})
 	return kedro.Result{Stdout: res.Stdout, Stderr: res.Stderr, ExitCode: res.ExitCode}, err
 }
 

@@ -58,7 +58,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
 	s.notifier, targets = newNotifier(cfg, p.Version, s.db, s.metrics, s.log)
 	s.service = service.New(service.Options{
 		Store: s.store, Projects: s.projects.forService(), Runs: s.runs, DataDir: cfg.DataDir, Version: p.Version,
-		Self: workerID(cfg, s.self), Watcher: s.watcher, Now: s.db.Now, Log: s.log,
+		Self: s.workerID, Watcher: s.watcher, Now: s.db.Now, Log: s.log,
 		MinFree: uint64(cfg.Disk.MinFree), Space: s.disk, CheckCallback: targets.Check, //nolint:gosec // never negative
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
@@ -103,7 +103,7 @@ func (s *server) run(ctx context.Context) error {
 	defer endBackground()
 
 	if !s.cfg.NoWorker { // before anybody can look
-		if err := s.worker.Enter(ctx); err != nil {
+		if err := s.hand.Load().worker.Enter(ctx); err != nil {
 			return fmt.Errorf("start of the worker: %w", err)
 		}
 	}
@@ -151,7 +151,7 @@ func (s *server) work(draining, failed context.Context) error {
 		<-either.Done()
 		return nil
 	}
-	if err := s.worker.Run(either); err != nil || either.Err() != nil {
+	if err := s.toil(either); err != nil || either.Err() != nil {
 		return err
 	}
 	s.log.Warn("this worker was drained: the API goes on, and jobs wait for another worker or the next start")

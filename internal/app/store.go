@@ -41,10 +41,21 @@ type jobStore interface {
 // openStore opens the store that the settings name: the one place that chooses.
 func openStore(ctx context.Context, at config.StoreAt, log *slog.Logger) (jobStore, error) {
 	if at.DatabaseURL != "" {
-		return postgres.Open(ctx, at.DatabaseURL, postgres.Options{Log: log})
+		db, err := postgres.Open(ctx, at.DatabaseURL, postgres.Options{Log: log})
+		return byDatabase{db}, err
 	}
 	return sqlite.Open(ctx, jobsFile(at.DataDir), sqlite.Options{})
 }
+
+// byDatabase is a store whose moments are the database's: a step of this machine's clock
+// moves none of them.
+type byDatabase struct{ *postgres.Store }
+
+// ShiftTries leaves back-offs alone.
+func (byDatabase) ShiftTries(context.Context, time.Duration) error { return nil }
+
+// ShiftDeliveries leaves the waits of callbacks alone.
+func (byDatabase) ShiftDeliveries(context.Context, time.Duration) error { return nil }
 
 // storeAt is where the settings keep jobs.
 func storeAt(cfg config.Config) config.StoreAt {
@@ -68,7 +79,7 @@ func hasJobsFile(cfg config.Config) bool {
 // database: nobody would see them.
 func noJobsFile(cfg config.Config, log *slog.Logger) {
 	if shared(cfg) && hasJobsFile(cfg) {
-		log.Warn("the data folder has a jobs.db, which is not used: jobs are in the database that database_url names", "file", jobsFile(cfg.DataDir))
+		log.Warn("the data folder has a jobs.db, which is not used: jobs are in the database that database_url names (kedrod migrate moves them there)", "file", jobsFile(cfg.DataDir))
 	}
 }
 

@@ -42,7 +42,7 @@ func (n *node) work(ctx context.Context, keeper *retention.Keeper) error {
 	defer drain()
 	background, endBackground := context.WithCancel(ctx)
 	defer endBackground()
-	if err := n.worker.Enter(ctx); err != nil {
+	if err := n.hand.Load().worker.Enter(ctx); err != nil {
 		return fmt.Errorf("start of the worker: %w", err)
 	}
 	group, failed := errgroup.WithContext(background)
@@ -54,18 +54,18 @@ func (n *node) work(ctx context.Context, keeper *retention.Keeper) error {
 		n.manager.Watch(background, func(context.Context) error { return n.silence() }, n.unfed)
 		return nil
 	})
-	line := fmt.Sprintf("kedrod worker %s is ready and runs %s", n.self.ID, n.projects.describe())
+	line := fmt.Sprintf("kedrod worker %s is ready and runs %s", n.hand.Load().self.ID, n.projects.describe())
 	if _, err := fmt.Fprintln(n.process.Out, line); err != nil {
 		n.log.Warn("the line about the worker could not be printed", "error", err)
 	}
 	n.tell(n.manager.Ready(line))
-	n.log.Info("kedrod works", "worker", n.self.ID, "version", n.process.Version, "data_dir", n.cfg.DataDir, "slots", n.cfg.Concurrency)
+	n.log.Info("kedrod works", "worker", n.hand.Load().self.ID, "version", n.process.Version, "data_dir", n.cfg.DataDir, "slots", n.cfg.Concurrency)
 
 	either, cancel := context.WithCancel(draining)
 	defer cancel()
 	stop := context.AfterFunc(failed, cancel)
 	defer stop()
-	err := n.worker.Run(either)
+	err := n.toil(either)
 	n.tell(n.manager.Stopping("the worker has ended"))
 	endBackground()
 	err = errors.Join(err, group.Wait())
@@ -75,7 +75,7 @@ func (n *node) work(ctx context.Context, keeper *retention.Keeper) error {
 
 // silence tells whether one of the worker's loops hangs.
 func (n *node) silence() error {
-	if silent := n.worker.Silent(); silent > silentMost {
+	if silent := n.hand.Load().worker.Silent(); silent > silentMost {
 		return fmt.Errorf("the worker's loop has not come round for %s", silent.Round(time.Second))
 	}
 	return nil

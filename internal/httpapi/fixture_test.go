@@ -87,7 +87,7 @@ func newRigOf(t testing.TB, names []string, change func(*service.Options), set .
 	r := &rig{t: t, store: s, close: sync.OnceValue(s.Close), runs: rundir.New(filepath.Join(dir, "runs"))}
 	t.Cleanup(func() { require.NoError(t, r.close()) })
 	options := service.Options{
-		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Self: "self", Watcher: joblog.NewWatcher(joblog.Options{}), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Store: s, Runs: r.runs, DataDir: dir, Version: "1.2.3", Self: func() string { return "self" }, Watcher: joblog.NewWatcher(joblog.Options{}), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	for _, name := range names {
 		options.Projects = append(options.Projects, service.Project{Name: name, Path: dir, Python: "/usr/bin/python3", Catalog: &catalog{exampleRegistry()}})

@@ -67,6 +67,14 @@ func (s *Service) look(ctx context.Context) crew {
 	})}
 }
 
+// self is the id of this process's worker; "" without one.
+func (s *Service) self() string {
+	if s.o.Self == nil {
+		return ""
+	}
+	return s.o.Self()
+}
+
 func serves(w *store.Worker, j *job.Job) bool { return slices.Contains(w.Projects, j.Project) }
 
 func takes(w *store.Worker, j *job.Job) bool {
@@ -101,7 +109,7 @@ func (s *Service) nobody(j *job.Job, all crew) string {
 	switch {
 	case able > 0:
 		return ""
-	case len(all.workers) == 0 && s.o.Self != "":
+	case len(all.workers) == 0 && s.self() != "":
 		return "No worker runs: this service's own was drained, and is back when the service is started again."
 	case len(all.workers) == 0:
 		return "No worker runs: start kedrod worker on the same database, or kedrod serve without --no-worker."
@@ -123,9 +131,9 @@ func (s *Service) nobody(j *job.Job, all crew) string {
 // alone reports whether this process's worker is the only one that may take a job.
 func (s *Service) alone(j *job.Job, all crew) bool {
 	for i := range all.workers {
-		if w := &all.workers[i]; w.ID != s.o.Self && w.State == store.WorkerReady && takes(w, j) {
+		if w := &all.workers[i]; w.ID != s.self() && w.State == store.WorkerReady && takes(w, j) {
 			return false
 		}
 	}
-	return s.o.Self != ""
+	return s.self() != ""
 }

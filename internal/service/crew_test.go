@@ -37,7 +37,7 @@ func TestWhyNobodyTakesAJob(t *testing.T) {
 		{"", []store.Worker{worker(ready, a, "p"), worker(ready, both, "p")}, both, waitsForSlot},
 		{"", []store.Worker{worker(ready, map[string]string{"gpu": "b"}, "p")}, a, "No worker has the label gpu=a that it requires."},
 	} {
-		s := &Service{o: Options{Now: time.Now, Self: c.self}}
+		s := &Service{o: Options{Now: time.Now, Self: func() string { return c.self }}}
 		j := job.Job{Project: "p", Status: job.Pending, Queue: job.Queue{Requires: c.requires}}
 		require.Contains(t, s.waitingFor(&j, store.Waiting{}, crew{known: true, workers: c.workers}), c.want)
 	}
@@ -45,7 +45,7 @@ func TestWhyNobodyTakesAJob(t *testing.T) {
 
 // TestWhatIsTheMatterHere is told only where nobody else can take the job.
 func TestWhatIsTheMatterHere(t *testing.T) {
-	s := &Service{o: Options{Now: time.Now, Self: "w", Space: &space{low: true}}, projects: map[string]*Project{"p": {Path: "."}}}
+	s := &Service{o: Options{Now: time.Now, Self: func() string { return "w" }, Space: &space{low: true}}, projects: map[string]*Project{"p": {Path: "."}}}
 	j := job.Job{Project: "p", Status: job.Pending}
 	all := crew{known: true, workers: []store.Worker{{ID: "w", State: store.WorkerReady, Projects: []string{"p"}}}}
 	require.Contains(t, s.waitingFor(&j, store.Waiting{}, all), "disk")

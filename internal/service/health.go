@@ -108,7 +108,7 @@ func (s *Service) checkWorkers(ctx context.Context) HealthCheck {
 	if ready == 0 && draining > 0 {
 		return HealthCheck{Degraded, "All workers are draining: jobs wait until one is started again."}
 	}
-	if ready == 0 && s.o.Self != "" {
+	if ready == 0 && s.self() != "" {
 		return HealthCheck{Degraded, "This service's worker was drained, and no other is ready: jobs wait until the service is started again."}
 	}
 	if ready == 0 {

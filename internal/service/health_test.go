@@ -44,7 +44,7 @@ func (d *space) Low() bool  { return d.low }
 // although the store itself can still be written.
 func TestAFullDiskIsTold(t *testing.T) {
 	disk := &space{}
-	s := &Service{o: Options{Store: &checked{}, DataDir: t.TempDir(), Now: time.Now, Self: "w", Space: disk}, projects: map[string]*Project{"p": {Path: "."}}}
+	s := &Service{o: Options{Store: &checked{}, DataDir: t.TempDir(), Now: time.Now, Self: func() string { return "w" }, Space: disk}, projects: map[string]*Project{"p": {Path: "."}}}
 	j := job.Job{Project: "p", Status: job.Pending}
 	require.NoError(t, s.Ready(t.Context()))
 	require.Contains(t, s.waitingFor(&j, store.Waiting{}, crew{}), "slot")

@@ -89,7 +89,8 @@ type Options struct {
 	Runs     rundir.Root
 	DataDir  string
 	Version  string
-	Self     string // its worker's id; "" without one
+	// Self gives the id of this process's worker as it is now, "" without one. nil: never one.
+	Self func() string
 	// MinFree is how many bytes must be free in DataDir for a run to begin.
 	MinFree uint64
 	// Space tells how short the disk is; nil: it never is.

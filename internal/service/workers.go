@@ -81,7 +81,7 @@ func (s *Service) differing(ctx context.Context) []string {
 		}
 	}
 	for name, p := range s.projects {
-		if len(have[name]) > 0 && !livesIn(registries, name, s.o.Self) {
+		if len(have[name]) > 0 && !livesIn(registries, name, s.self()) {
 			r, _ := p.Catalog.Snapshot()
 			add(name, r.SourceHash, "this service")
 		}
@@ -117,7 +117,7 @@ func (s *Service) askOthers(ctx context.Context, views []ProjectView) error {
 	}
 	var ask []string
 	for i := range views {
-		if slices.ContainsFunc(registries, func(r store.Registry) bool { return r.Living && r.Project == views[i].Name && r.Worker != s.o.Self }) {
+		if slices.ContainsFunc(registries, func(r store.Registry) bool { return r.Living && r.Project == views[i].Name && r.Worker != s.self() }) {
 			ask = append(ask, views[i].Name)
 		}
 	}

@@ -64,7 +64,7 @@ func newServer(t *testing.T) *server {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	s := &server{t: t, store: &counted{Store: db}, runs: rundir.New(filepath.Join(dir, "runs"))}
 	svc := service.New(service.Options{
-		Store: s.store, Runs: s.runs, DataDir: dir, Version: "1.2.3", Self: "self", Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Store: s.store, Runs: s.runs, DataDir: dir, Version: "1.2.3", Self: func() string { return "self" }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Watcher:  joblog.NewWatcher(joblog.Options{}),
 		Projects: []service.Project{{Name: "sales", Path: "/srv/sales", Python: "/usr/bin/python3", Catalog: unknown{}}},
 	})

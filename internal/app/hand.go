@@ -1,0 +1,131 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kedrod/kedrod/internal/compress"
+	"github.com/kedrod/kedrod/internal/config"
+	"github.com/kedrod/kedrod/internal/executor"
+	"github.com/kedrod/kedrod/internal/job"
+	"github.com/kedrod/kedrod/internal/registries"
+	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/worker"
+)
+
+// hand is a worker with the executor of its runs. A process has another, under a new id,
+// once others took it for lost.
+type hand struct {
+	self      store.Worker
+	exec      *executor.Executor
+	worker    *worker.Worker
+	publisher *registries.Publisher
+}
+
+// enlist makes a hand, which is this process's from then on; nothing runs yet.
+func (n *node) enlist(ctx context.Context) error {
+	self, err := identity(n.cfg, n.process.Version)
+	if err != nil {
+		return err
+	}
+	exec, err := executor.New(ctx, executor.Options{WorkerID: self.ID, LockFile: executor.LockFile(workerLocks(n.cfg.DataDir), self.ID), Log: n.log})
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	h := &hand{self: self, exec: exec}
+	n.hand.Store(h)
+	if n.projects == nil { // the first one, by which the projects start their helpers
+		if n.projects, err = makeProjects(n.cfg, n.found, func() *executor.Executor { return n.hand.Load().exec }, n.process.Environ, n.log); err != nil {
+			return err
+		}
+	}
+	h.worker = worker.New(worker.Options{
+		Self: self, Store: n.store, Starter: exec, Projects: n.projects.forWorker(), Runs: n.runs,
+		Grace: executor.Grace{Int: n.cfg.StopGrace.Int, Term: n.cfg.StopGrace.Term}, Drain: n.cfg.DrainTimeout,
+		Watcher: n.watcher, LogSize: n.cfg.Retention.LogSize, Limits: n.projects.limits(), Wall: time.Now, Log: n.log,
+	})
+	h.publisher = newPublisher(self.ID, n.projects, n.db, &compress.Packer{}, n.log)
+	return nil
+}
+
+// dismiss ends what a hand began.
+func (h *hand) dismiss(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return h.exec.Close(bounded)
+}
+
+// toil runs the worker until ctx ends or it was drained. Where others took it for lost,
+// the process goes on with a new one: it may be the machine that stood still.
+func (n *node) toil(ctx context.Context) error {
+	for {
+		err := n.hand.Load().toil(ctx)
+		if !errors.Is(err, store.ErrLost) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		n.log.Error("this worker was out of touch with the store for longer than its lease, so that others have its jobs: going on with a new one", "worker", n.hand.Load().self.ID)
+		if err := n.replace(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (h *hand) toil(ctx context.Context) error {
+	publishing, end := context.WithCancel(context.WithoutCancel(ctx))
+	var beside sync.WaitGroup
+	beside.Go(func() { _ = h.publisher.Run(publishing) }) // it gives no error
+	defer beside.Wait()
+	defer end()
+	return h.worker.Run(ctx)
+}
+
+// replace puts a new hand in the place of one that is lost, and settles what that left.
+func (n *node) replace(ctx context.Context) error {
+	lost := n.hand.Load()
+	if err := n.enlist(ctx); err != nil {
+		return err
+	}
+	if err := lost.dismiss(ctx); err != nil {
+		n.log.Warn("not all of the lost worker could be ended", "worker", lost.self.ID, "error", err)
+	}
+	h := n.hand.Load()
+	for {
+		err := settleLocks(ctx, n.cfg.DataDir, h.worker, n.log)
+		if err == nil {
+			err = h.worker.Enter(ctx)
+		}
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		n.log.Warn("the new worker can't begin; trying again in a second", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// identity is a worker's row: a new id for each.
+func identity(cfg config.Config, version string) (store.Worker, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.Worker{}, fmt.Errorf("make the worker's id: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return store.Worker{
+		ID: id.String(), Host: host, PID: os.Getpid(), Version: version, Slots: cfg.Concurrency, Labels: cfg.WorkerLabels, StartedAt: job.Truncate(time.Now()),
+	}, nil
+}
