@@ -78,6 +78,8 @@ func (w *ending) watch(ctx context.Context, s Store, key attemptKey, path string
 	look := time.NewTicker(fileTime)
 	defer look.Stop()
 	file := look.C
+	anyway := time.NewTicker(lookAnyway)
+	defer anyway.Stop()
 	there := func() {
 		if file == nil {
 			return
@@ -100,6 +102,8 @@ func (w *ending) watch(ctx context.Context, s Store, key attemptKey, path string
 		for again := false; !again; {
 			select {
 			case <-wake:
+				again = true
+			case <-anyway.C:
 				again = true
 			case <-file:
 				there()

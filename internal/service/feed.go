@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
@@ -14,6 +15,9 @@ const (
 	ringEvents = 1024
 	// ringBytes bounds the same by what the events hold.
 	ringBytes = 1 << 20
+	// lookAnyway is how often the store is read although nothing woke the reader: a
+	// wake-up of another process can be lost with the connection it comes on.
+	lookAnyway = 5 * time.Second
 )
 
 // feeds reads each stream of events once, however many follow it: one reader for all
@@ -91,6 +95,8 @@ func (d *feed) alive() bool {
 // read puts what the table gains into the ring.
 func (d *feed) read(ctx context.Context, s Store, jobID string, wake <-chan struct{}) {
 	at := d.base
+	anyway := time.NewTicker(lookAnyway)
+	defer anyway.Stop()
 	for {
 		events, err := s.Events(ctx, jobID, at, eventsAtOnce)
 		switch {
@@ -104,6 +110,7 @@ func (d *feed) read(ctx context.Context, s Store, jobID string, wake <-chan stru
 		}
 		select {
 		case <-wake:
+		case <-anyway.C:
 		case <-ctx.Done():
 			return
 		}

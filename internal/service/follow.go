@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
@@ -175,6 +176,8 @@ func (e *Events) Close() { e.s.feeds.leave(e.jobID, e.feed) }
 func (s *Service) firstAttempt(ctx context.Context, id string) (int, error) {
 	wake, unsubscribe := s.o.Store.Subscribe(store.TopicJob(id))
 	defer unsubscribe()
+	anyway := time.NewTicker(lookAnyway)
+	defer anyway.Stop()
 	for {
 		j, err := s.o.Store.Get(ctx, id)
 		if err != nil || j.Attempt > 0 || j.Status.Terminal() {
@@ -182,6 +185,7 @@ func (s *Service) firstAttempt(ctx context.Context, id string) (int, error) {
 		}
 		select {
 		case <-wake:
+		case <-anyway.C:
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}

@@ -43,6 +43,8 @@ func (s *Service) Wait(ctx context.Context, c Caller, id string, d time.Duration
 	defer unsubscribe()
 	timer := time.NewTimer(min(d, MaxWait))
 	defer timer.Stop()
+	anyway := time.NewTicker(lookAnyway)
+	defer anyway.Stop()
 	for {
 		v, err := s.Job(ctx, c, id)
 		if err != nil || v.Status.Terminal() {
@@ -50,6 +52,7 @@ func (s *Service) Wait(ctx context.Context, c Caller, id string, d time.Duration
 		}
 		select {
 		case <-wake:
+		case <-anyway.C:
 		case <-timer.C:
 			return s.Job(ctx, c, id)
 		case <-ctx.Done():

@@ -51,3 +51,20 @@ func (s *Store) Statements(ctx context.Context, f store.Filter) (map[string][]an
 	}
 	return statements, nil
 }
+
+// Session gives the settings of connections.
+func Session() map[string]string { return session() }
+
+// QueueStatements gives statements that run all the time, with arguments, and that of claims.
+func (s *Store) QueueStatements() (statements map[string][]any, claim string) {
+	return map[string][]any{
+		nextReady:      nil,
+		oldestEligible: nil,
+		parkedScopes:   nil,
+		cancelling:     {"w1"},
+		"SELECT count(*), coalesce(min(CASE WHEN project = $1 THEN id END), '')" + runsOfKey: {"p", "k"},
+		"SELECT id FROM jobs" + due: {"2026-01-01T00:00:00.000000+00:00"},
+		selectEvents + eventsOfJob:  {"old00000001", 0, 100},
+		selectEvents + eventsUpTo:   {0, 1000, 100},
+	}, claimJobs
+}

@@ -108,13 +108,17 @@ func (s *Store) LastEvent(ctx context.Context) (int64, error) {
 	}
 }
 
-const selectEvents = `SELECT ` + rows.Event + ` FROM events WHERE `
+const (
+	selectEvents = `SELECT ` + rows.Event + ` FROM events WHERE `
+	eventsOfJob  = `job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`
+	eventsUpTo   = `seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3`
+)
 
 // Events gives up to limit events after seq, in order: of one job, or of all when
 // jobID is "".
 func (s *Store) Events(ctx context.Context, jobID string, after int64, limit int) ([]job.Event, error) {
 	if jobID != "" {
-		return collect(ctx, s, "events", selectEvents+`job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, []any{jobID, after, limit}, rows.ScanEvent)
+		return collect(ctx, s, "events", selectEvents+eventsOfJob, []any{jobID, after, limit}, rows.ScanEvent)
 	}
 	safe, last, err := s.look(ctx)
 	if err != nil {
@@ -123,5 +127,5 @@ func (s *Store) Events(ctx context.Context, jobID string, after int64, limit int
 	if safe < last { // what is held back now is to be read soon
 		s.soon(store.TopicEvents)
 	}
-	return collect(ctx, s, "events", selectEvents+`seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3`, []any{after, safe, limit}, rows.ScanEvent)
+	return collect(ctx, s, "events", selectEvents+eventsUpTo, []any{after, safe, limit}, rows.ScanEvent)
 }

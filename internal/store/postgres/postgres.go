@@ -28,11 +28,12 @@ type Store struct {
 	window   int          // defaultWindow
 	refusals atomic.Int64 // audited by this process
 
-	now  func() time.Time
-	rand func() float64
-	log  *slog.Logger
-	pool *pgxpool.Pool
-	hub  *store.Hub
+	now     func() time.Time
+	stepped bool // now is a clock of our own, which may step
+	rand    func() float64
+	log     *slog.Logger
+	pool    *pgxpool.Pool
+	hub     *store.Hub
 
 	gather  gatherer
 	clock   clock
@@ -56,7 +57,7 @@ type Options struct {
 // processes may do so at once. An Unavailable fault, which never repeats the URL, says
 // what is in the way. Close it.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	s := &Store{now: o.Now, rand: o.Rand, log: o.Log, hub: store.NewHub(), limited: map[string]bool{}, swept: time.Now(), horizon: newHorizon()}
+	s := &Store{now: o.Now, stepped: o.Now != nil, rand: o.Rand, log: o.Log, hub: store.NewHub(), limited: map[string]bool{}, swept: time.Now(), horizon: newHorizon()}
 	if s.rand == nil {
 		s.rand = rand.Float64
 	}

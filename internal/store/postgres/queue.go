@@ -16,19 +16,21 @@ func (s *Store) Held(ctx context.Context) ([]job.Job, error) {
 	return collect(ctx, s, "running jobs", selectBrief+` WHERE status = 'running' ORDER BY created_at, id`, nil, rows.ScanJob)
 }
 
+const cancelling = `SELECT id, attempt, worker FROM jobs WHERE status = 'running' AND worker = $1 AND cancel_requested_at IS NOT NULL`
+
 // Cancelling gives the attempts of a worker whose cancel was asked for.
 func (s *Store) Cancelling(ctx context.Context, worker string) ([]job.Ref, error) {
-	const q = `SELECT id, attempt, worker FROM jobs WHERE status = 'running' AND worker = $1 AND cancel_requested_at IS NOT NULL`
-	return collect(ctx, s, "cancels", q, []any{worker}, func(row rows.Scanner) (r job.Ref, err error) {
+	return collect(ctx, s, "cancels", cancelling, []any{worker}, func(row rows.Scanner) (r job.Ref, err error) {
 		return r, row.Scan(&r.JobID, &r.Attempt, &r.Worker)
 	})
 }
 
+const nextReady = `SELECT ready_at FROM jobs WHERE status = 'pending' AND parked_on = 'time' ORDER BY ready_at LIMIT 1`
+
 // NextReady gives the moment at which the next waiting job becomes eligible; nil
 // when none waits for its time.
 func (s *Store) NextReady(ctx context.Context) (*time.Time, error) {
-	const q = `SELECT ready_at FROM jobs WHERE status = 'pending' AND parked_on = 'time' ORDER BY ready_at LIMIT 1`
-	micro, ok, err := one(ctx, s, "next waiting job", q, nil, scanInt)
+	micro, ok, err := one(ctx, s, "next waiting job", nextReady, nil, scanInt)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -38,18 +40,20 @@ func (s *Store) NextReady(ctx context.Context) (*time.Time, error) {
 
 func scanInt(row rows.Scanner) (n int64, err error) { return n, row.Scan(&n) }
 
+// oldestEligible steps from project to project, of which there are few.
+const oldestEligible = `WITH RECURSIVE projects (name) AS (
+		(SELECT project FROM jobs WHERE status = 'pending' AND parked_on IS NULL ORDER BY project LIMIT 1)
+		UNION ALL
+		SELECT (SELECT project FROM jobs WHERE status = 'pending' AND parked_on IS NULL AND project > name ORDER BY project LIMIT 1)
+		FROM projects WHERE name IS NOT NULL)
+	SELECT first.created_at, first.ready_at FROM projects CROSS JOIN LATERAL (SELECT created_at, ready_at, order_key, id FROM jobs
+		WHERE status = 'pending' AND parked_on IS NULL AND project = name ORDER BY order_key, id LIMIT 1) AS first
+	ORDER BY first.order_key, first.id LIMIT 1`
+
 // OldestEligible gives since when the first job of the queue can run; nil when none
 // waits for a slot.
 func (s *Store) OldestEligible(ctx context.Context) (*time.Time, error) {
-	const q = `WITH RECURSIVE projects (name) AS (
-			(SELECT project FROM jobs WHERE status = 'pending' AND parked_on IS NULL ORDER BY project LIMIT 1)
-			UNION ALL
-			SELECT (SELECT project FROM jobs WHERE status = 'pending' AND parked_on IS NULL AND project > name ORDER BY project LIMIT 1)
-			FROM projects WHERE name IS NOT NULL)
-		SELECT first.created_at, first.ready_at FROM projects CROSS JOIN LATERAL (SELECT created_at, ready_at, order_key, id FROM jobs
-			WHERE status = 'pending' AND parked_on IS NULL AND project = name ORDER BY order_key, id LIMIT 1) AS first
-		ORDER BY first.order_key, first.id LIMIT 1`
-	since, ok, err := one(ctx, s, "oldest job", q, nil, func(row rows.Scanner) (time.Time, error) {
+	since, ok, err := one(ctx, s, "oldest job", oldestEligible, nil, func(row rows.Scanner) (time.Time, error) {
 		var created string
 		var ready int64
 		if err := row.Scan(&created, &ready); err != nil {
@@ -97,10 +101,13 @@ func (s *Store) expire(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// ShiftTries moves the next try of every job that waits for one by so much. It is for
-// stores with a clock of their own (Options.Now), as SQLite's machine has: by the
-// database's clock a step of one machine's moves nothing.
+// ShiftTries moves the next try of every job that waits for one by so much, after the
+// clock of this store was stepped. That is the clock of Options.Now: by the database's own
+// a step of this machine's is none, and nothing is moved.
 func (s *Store) ShiftTries(ctx context.Context, by time.Duration) error {
+	if !s.stepped {
+		return nil
+	}
 	type wait struct {
 		id       string
 		run, try *time.Time

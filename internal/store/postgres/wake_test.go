@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
 	"github.com/kedrod/kedrod/internal/store/postgres"
 	"github.com/kedrod/kedrod/internal/store/storetest"
@@ -74,6 +75,40 @@ func TestALostConnectionIsMadeAgain(t *testing.T) {
 	execute(t, url, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kedrod' AND query ~ 'LISTEN|clock_timestamp'`)
 	woken(t, ch, "after the connection was made again")
 	heard(t, there, here)
+}
+
+// TestAStepOfAMachinesClockMovesNothing: what waits goes by the database's clock.
+func TestAStepOfAMachinesClockMovesNothing(t *testing.T) {
+	s, err := postgres.Open(t.Context(), pgtest.Database(t), postgres.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	j := newJob("one")
+	j.Queue.MaxAttempts, j.CallbackURL = 2, "http://host/"
+	_, _, err = s.Submit(t.Context(), j, nil)
+	require.NoError(t, err)
+	fail := func() job.Job {
+		claimed, err := s.Claim(t.Context(), store.Claim{Worker: "w", Limit: 1, Projects: []string{"p"}})
+		require.NoError(t, err)
+		require.Len(t, claimed, 1)
+		ref := job.Ref{JobID: "one", Attempt: claimed[0].Attempt, Worker: "w"}
+		j, err := s.Report(t.Context(), ref, job.Outcome{Status: job.Failed, Reason: job.Killed, EndedAt: s.Now()}, store.Advance{})
+		require.NoError(t, err)
+		return j
+	}
+	before := fail()
+	require.NoError(t, s.ShiftTries(t.Context(), time.Hour))
+	after, err := s.Get(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, before.NextTryAt, after.NextTryAt)
+	_, err = s.Update(t.Context(), "one", func(j *job.Job) error { j.RequestCancel(s.Now()); return nil })
+	require.NoError(t, err)
+	told, err := s.Deliveries(t.Context(), "one")
+	require.NoError(t, err)
+	require.Len(t, told, 1)
+	require.NoError(t, s.ShiftDeliveries(t.Context(), time.Hour))
+	again, err := s.Deliveries(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, told, again)
 }
 
 // TestTheTimeIsTheDatabases: of all processes, whatever their machines' clocks say.
