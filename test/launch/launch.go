@@ -43,7 +43,7 @@ func Python(root string) (string, error) {
 	if python == "" {
 		python = filepath.Join(root, ".cache", "venv-kedro", "bin", "python")
 	}
-	if _, err := os.Stat(python); err != nil { //nolint:gosec // whoever runs the tests names it
+	if _, err := os.Stat(python); err != nil {
 		return "", fmt.Errorf("no interpreter with Kedro at %s: run `make env-kedro`, or name another in KEDROD_TEST_PYTHON", python)
 	}
 	return python, nil

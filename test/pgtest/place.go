@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -45,12 +46,22 @@ const (
 	claimName     = "claim" // locked while the test binary lives
 )
 
+// places are where folders are made: in memory where there is plenty, since making and
+// dropping databases is mostly a matter of making and removing files, and for good.
+func places() (quick, lasting string) {
+	lasting = os.TempDir()
+	if len(lasting) > 60 {
+		lasting = "/tmp" // the name of a socket must fit
+	}
+	return cmp.Or(memory(), lasting), lasting
+}
+
 // makeFolder makes a folder that everybody can pass and whoever runs PostgreSQL can
-// write to, short enough for the name of a socket in it.
-func makeFolder() (folder string, claim *os.File, err error) {
-	above := os.TempDir()
-	if len(above) > 60 {
-		above = "/tmp"
+// write to.
+func makeFolder(durable bool) (folder string, claim *os.File, err error) {
+	above, lasting := places()
+	if durable {
+		above = lasting
 	}
 	if folder, err = os.MkdirTemp(above, folderPattern); err != nil {
 		return "", nil, err
@@ -74,7 +85,12 @@ func makeFolder() (folder string, claim *os.File, err error) {
 
 // sweep removes what test binaries left behind that were killed.
 func sweep() {
-	found, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPattern)) // the pattern is a good one
+	quick, lasting := places()
+	found, _ := filepath.Glob(filepath.Join(lasting, folderPattern)) // the pattern is a good one
+	if quick != lasting {
+		more, _ := filepath.Glob(filepath.Join(quick, folderPattern))
+		found = append(found, more...)
+	}
 	for _, folder := range found {
 		info, err := os.Stat(folder)
 		if err != nil || time.Since(info.ModTime()) < time.Minute { // it may be in the making

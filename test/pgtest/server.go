@@ -50,7 +50,7 @@ func start(o Options) (s *Server, err error) {
 	}
 	sweep()
 	s = &Server{bin: bin, own: true}
-	if s.folder, s.claim, err = makeFolder(); err != nil {
+	if s.folder, s.claim, err = makeFolder(o.Durable); err != nil {
 		return nil, err
 	}
 	defer func() {

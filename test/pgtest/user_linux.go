@@ -43,3 +43,17 @@ func owner() (uid, gid uint32, err error) {
 
 // dieWithParent has a postmaster shut down at once when the thread that started it ends.
 func dieWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGQUIT }
+
+// memory is a folder whose files are in memory; "" where that has little room, as in
+// many containers.
+func memory() string {
+	const dir, enough = "/dev/shm", 4 << 30
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil || fs.Type != tmpfs || fs.Bavail*uint64(fs.Bsize) < enough {
+		return ""
+	}
+	return dir
+}
+
+// tmpfs is the type of such a file system.
+const tmpfs = 0x01021994

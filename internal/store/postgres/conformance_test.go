@@ -13,3 +13,14 @@ func TestConformance(t *testing.T) {
 		return open(t, pgtest.Database(t), clock)
 	})
 }
+
+// TestPagesWithSmallWindows: however little a page looks at, the pages together hold what
+// fits.
+func TestPagesWithSmallWindows(t *testing.T) {
+	storetest.RunPages(t, func(t *testing.T, clock *storetest.Clock) storetest.Store {
+		t.Helper()
+		s := open(t, pgtest.Database(t), clock)
+		s.SetWindow(3)
+		return s
+	})
+}

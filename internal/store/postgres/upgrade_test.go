@@ -36,7 +36,7 @@ func TestAStoredOldDatabase(t *testing.T) {
 	wg.Wait()
 	for i, s := range stores {
 		require.NoError(t, errs[i])
-		defer func() { require.NoError(t, s.Close()) }()
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
 	}
 	after := contents(t, url)
 	for table, rows := range before {

@@ -42,7 +42,7 @@ func TestConformance(t *testing.T) {
 // TestConformanceWithSmallWindows: however little a page looks at, the pages together
 // hold what fits.
 func TestConformanceWithSmallWindows(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, clock *storetest.Clock) storetest.Store {
+	storetest.RunPages(t, func(t *testing.T, clock *storetest.Clock) storetest.Store {
 		t.Helper()
 		s := open(t, filepath.Join(t.TempDir(), "jobs.db"), clock)
 		s.SetWindow(3)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -131,7 +132,6 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"steps of the clock move what goes by moments only":     (*suite).clockSteps,
 		"a step of the clock leaves a back-off its length":      (*suite).clockStepInBackoff,
 		"what runs knows no steps of the clock":                 (*suite).clockStepsWhileRunning,
-		"pages meet while the clock steps":                      (*suite).clockStepsBetweenPages,
 		"claims keep to their projects and limit":               (*suite).claimFilter,
 		"no job is claimed twice, however many claim":           (*suite).claimRace,
 		"however many claim, no scope is over its limit":        (*suite).claimsRace,
@@ -152,7 +152,6 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"a change and its audit are one":                        (*suite).auditedChange,
 		"pages of the audit meet":                               (*suite).auditPages,
 		"jobs have projects":                                    (*suite).projectsOf,
-		"lists filter":                                          (*suite).listFilters,
 		"a scope is never over its limit":                       (*suite).limits,
 		"who is next in a scope may be put behind others":       (*suite).limitsAmended,
 		"nobody of a key is passed by larger limits":            (*suite).limitsUnlike,
@@ -164,12 +163,9 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"what a job requires may be long":                       (*suite).requiresLong,
 		"workers of all labels claim in order and in limits":    (*suite).scopesOfMany,
 		"labels go with their jobs":                             (*suite).labels,
-		"pages meet without gap or overlap":                     (*suite).listPages,
 		"what ended can be deleted, nothing else":               (*suite).retention,
 		"rows of workers that ended can be deleted":             (*suite).oldWorkers,
 		"a duty is done, and its error is told":                 (*suite).alone,
-		"a page of large jobs ends early":                       (*suite).largePages,
-		"every filter gives all that fit, page by page":         (*suite).randomPages,
 		"events are in order and end":                           (*suite).events,
 		"workers are listed with their jobs":                    (*suite).workers,
 		"a renewal raises the beat and tells what is held":      (*suite).renew,
@@ -202,6 +198,28 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"workers are asked for their registries":                (*suite).refreshes,
 		"random events leave the store where the domain stands": (*suite).shadow,
 	}
+	maps.Copy(tests, pageTests())
+	run(t, tests, open)
+}
+
+// RunPages runs what Run does of lists alone: for a store that looks at little for a page.
+func RunPages(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
+	t.Helper()
+	run(t, pageTests(), open)
+}
+
+func pageTests() map[string]func(*suite) {
+	return map[string]func(*suite){
+		"pages meet while the clock steps":              (*suite).clockStepsBetweenPages,
+		"lists filter":                                  (*suite).listFilters,
+		"pages meet without gap or overlap":             (*suite).listPages,
+		"a page of large jobs ends early":               (*suite).largePages,
+		"every filter gives all that fit, page by page": (*suite).randomPages,
+	}
+}
+
+func run(t *testing.T, tests map[string]func(*suite), open func(t *testing.T, clock *Clock) Store) {
+	t.Helper()
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			clock := NewClock()
