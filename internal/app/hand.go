@@ -66,11 +66,12 @@ func (h *hand) dismiss(ctx context.Context) error {
 func (n *node) toil(ctx context.Context) error {
 	for {
 		err := n.hand.Load().toil(ctx)
-		if !errors.Is(err, store.ErrLost) {
-			return err
-		}
-		if ctx.Err() != nil {
+		lost := errors.Is(err, store.ErrLost)
+		switch {
+		case lost && ctx.Err() != nil: // it was to end anyway
 			return nil
+		case !lost:
+			return err
 		}
 		n.log.Error("this worker was out of touch with the store for longer than its lease, so that others have its jobs: going on with a new one", "worker", n.hand.Load().self.ID)
 		if err := n.replace(ctx); err != nil {
@@ -97,22 +98,26 @@ func (n *node) replace(ctx context.Context) error {
 	if err := lost.dismiss(ctx); err != nil {
 		n.log.Warn("not all of the lost worker could be ended", "worker", lost.self.ID, "error", err)
 	}
-	h := n.hand.Load()
-	for {
-		err := settleLocks(ctx, n.cfg.DataDir, h.worker, n.log)
+	for ctx.Err() == nil {
+		err := n.begin(ctx)
 		if err == nil {
-			err = h.worker.Enter(ctx)
-		}
-		if err == nil || ctx.Err() != nil {
-			return nil
+			break
 		}
 		n.log.Warn("the new worker can't begin; trying again in a second", "error", err)
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
+}
+
+func (n *node) begin(ctx context.Context) error {
+	w := n.hand.Load().worker
+	if err := settleLocks(ctx, n.cfg.DataDir, w, n.log); err != nil {
+		return err
+	}
+	return w.Enter(ctx)
 }
 
 // identity is a worker's row: a new id for each.
