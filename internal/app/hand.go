@@ -66,18 +66,18 @@ func (h *hand) dismiss(ctx context.Context) error {
 func (n *node) toil(ctx context.Context) error {
 	for {
 		err := n.hand.Load().toil(ctx)
-		lost := errors.Is(err, store.ErrLost)
-		switch {
-		case lost && ctx.Err() != nil: // it was to end anyway
-			return nil
-		case !lost:
+		if !errors.Is(err, store.ErrLost) {
 			return err
+		}
+		if ctx.Err() != nil { // it was to end anyway
+			break
 		}
 		n.log.Error("this worker was out of touch with the store for longer than its lease, so that others have its jobs: going on with a new one", "worker", n.hand.Load().self.ID)
 		if err := n.replace(ctx); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 func (h *hand) toil(ctx context.Context) error {
