@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/store"
 	"github.com/kedrod/kedrod/internal/store/rows"
@@ -16,27 +18,28 @@ const timeline = `left(pg_walfile_name(pg_current_wal_lsn()), 8)`
 // Renew raises a worker's beat, which must be higher than any before, and tells what the
 // store holds for it. store.ErrLost when the worker is not among those who may hold jobs,
 // or its beat was raised so far by another.
+//
+// It goes over connections that nothing else has, so that no other work delays it.
 func (s *Store) Renew(ctx context.Context, worker string, beat int64) (store.Standing, error) {
+	const q = `WITH renewed AS (UPDATE workers SET beat = $1, seen_at = $2 WHERE id = $3 AND beat < $1 AND state IN ('ready', 'draining') RETURNING id)
+		SELECT ` + timeline + `, coalesce(j.id, ''), coalesce(j.attempt, 0), coalesce(j.cancel_requested_at IS NOT NULL, false)
+		FROM renewed LEFT JOIN jobs j ON j.status = 'running' AND j.worker = renewed.id`
 	var standing store.Standing
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		standing = store.Standing{}
-		const renew = `UPDATE workers SET beat = $1, seen_at = $2 WHERE id = $3 AND beat < $1 AND state IN ('ready', 'draining') RETURNING ` + timeline
-		renewed, err := rowsOf(ctx, t, renew, []any{beat, job.FormatTime(s.now()), worker}, func(row rows.Scanner) (line string, err error) { return line, row.Scan(&line) })
-		if err != nil {
-			return err
-		}
-		if len(renewed) == 0 {
-			return store.ErrLost
-		}
-		standing.Timeline = renewed[0]
-		const held = `SELECT id, attempt, worker, cancel_requested_at IS NOT NULL FROM jobs WHERE status = 'running' AND worker = $1`
-		standing.Held, err = rowsOf(ctx, t, held, []any{worker}, func(row rows.Scanner) (h store.Held, err error) {
-			return h, row.Scan(&h.JobID, &h.Attempt, &h.Worker, &h.Cancel)
-		})
-		return err
-	})
+	rows, err := s.renewals.Query(ctx, q, beat, job.FormatTime(s.now()), worker)
 	if err != nil {
-		return store.Standing{}, failed("renew", err)
+		return standing, failed("renew", storeFault(err))
+	}
+	held, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h store.Held, err error) {
+		h.Worker = worker
+		return h, row.Scan(&standing.Timeline, &h.JobID, &h.Attempt, &h.Cancel)
+	})
+	switch {
+	case err != nil:
+		return store.Standing{}, failed("renew", storeFault(err))
+	case len(held) == 0:
+		return store.Standing{}, failed("renew", store.ErrLost)
+	case held[0].JobID != "": // else the one row is there for the time line
+		standing.Held = held
 	}
 	return standing, nil
 }

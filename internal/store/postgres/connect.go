@@ -57,6 +57,17 @@ func poolConfig(url string) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
+// forRenewals is the configuration of the connections by which leases are renewed: two, as
+// one may hang, and quick to give up.
+func forRenewals(cfg *pgxpool.Config) *pgxpool.Config {
+	cfg = cfg.Copy()
+	cfg.MinConns, cfg.MaxConns = 0, 2
+	cfg.ConnConfig.ConnectTimeout = 2 * time.Second
+	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "1s"
+	cfg.ConnConfig.RuntimeParams["statement_timeout"] = "2s"
+	return cfg
+}
+
 // durable holds a connection to invariant 1: a commit that was answered is on disk. It
 // leaves alone what is stricter than `on`.
 func durable(ctx context.Context, c *pgx.Conn) error {

@@ -28,12 +28,13 @@ type Store struct {
 	window   int          // defaultWindow
 	refusals atomic.Int64 // audited by this process
 
-	now     func() time.Time
-	stepped bool // now is a clock of our own, which may step
-	rand    func() float64
-	log     *slog.Logger
-	pool    *pgxpool.Pool
-	hub     *store.Hub
+	now      func() time.Time
+	stepped  bool // now is a clock of our own, which may step
+	rand     func() float64
+	log      *slog.Logger
+	pool     *pgxpool.Pool
+	renewals *pgxpool.Pool // of Renew alone
+	hub      *store.Hub
 
 	gather  gatherer
 	clock   clock
@@ -75,7 +76,12 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open the database: %w", storeFault(err))
 	}
+	if s.renewals, err = pgxpool.NewWithConfig(ctx, forRenewals(cfg)); err != nil {
+		s.pool.Close()
+		return nil, fmt.Errorf("open the database: %w", storeFault(err))
+	}
 	if err := s.begin(ctx, cfg.ConnConfig); err != nil {
+		s.renewals.Close()
 		s.pool.Close()
 		return nil, fmt.Errorf("open the database: %w", storeFault(err))
 	}
@@ -102,6 +108,7 @@ func (s *Store) begin(ctx context.Context, cfg *pgx.ConnConfig) error {
 func (s *Store) Close() error {
 	s.closeGather()
 	s.stopWakes()
+	s.renewals.Close()
 	s.pool.Close()
 	return nil
 }
