@@ -65,28 +65,27 @@ func (h *hand) dismiss(ctx context.Context) error {
 // the process goes on with a new one: it may be the machine that stood still.
 func (n *node) toil(ctx context.Context) error {
 	for {
-		err := n.hand.Load().toil(ctx)
-		if !errors.Is(err, store.ErrLost) {
+		lost, err := n.hand.Load().toil(ctx)
+		if !lost || ctx.Err() != nil {
 			return err
-		}
-		if ctx.Err() != nil { // it was to end anyway
-			break
 		}
 		n.log.Error("this worker was out of touch with the store for longer than its lease, so that others have its jobs: going on with a new one", "worker", n.hand.Load().self.ID)
 		if err := n.replace(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-func (h *hand) toil(ctx context.Context) error {
+func (h *hand) toil(ctx context.Context) (lost bool, err error) {
 	publishing, end := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup
 	beside.Go(func() { _ = h.publisher.Run(publishing) }) // it gives no error
 	defer beside.Wait()
 	defer end()
-	return h.worker.Run(ctx)
+	if err = h.worker.Run(ctx); errors.Is(err, store.ErrLost) {
+		return true, nil
+	}
+	return false, err
 }
 
 // replace puts a new hand in the place of one that is lost, and settles what that left.
