@@ -73,6 +73,7 @@ func arguments(o Options) []string {
 	settings := map[string]string{
 		"listen_addresses": "127.0.0.1", "max_connections": "300", "shared_buffers": "64MB", "timezone": "Asia/Kathmandu",
 		"logging_collector": "off", "log_timezone": "UTC",
+		"dynamic_shared_memory_type": "mmap", // in the folder: nothing is left elsewhere when it is killed
 	}
 	if !o.Durable {
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
