@@ -42,8 +42,15 @@ func TestHistory(t *testing.T) {
 	if strict {
 		assert.Less(t, started, time.Second)
 	}
+	begun = time.Now()
+	_, err = s.Stats(t.Context(), time.Unix(0, 0), nil, statsJobs)
+	require.NoError(t, err)
+	t.Logf("stats over %d jobs: %s", min(n, statsJobs-1), time.Since(begun).Round(time.Millisecond))
 	storetest.History(t, s, strict)
 }
+
+// statsJobs is over how many jobs the service has stats counted.
+const statsJobs = 100_001
 
 // fill writes n finished jobs with an attempt and an event each, and labels for a third
 // of them, as SQLite's does.
