@@ -52,16 +52,18 @@ func (s *Store) DeliveryHosts(ctx context.Context) ([]store.DeliveryHost, error)
 	})
 }
 
+// takeDue takes the moment at which it is due again, the host, the moment and how many.
+const takeDue = `WITH due AS MATERIALIZED (SELECT id FROM deliveries WHERE state = 'pending' AND host = $2 AND next_at <= $3
+		ORDER BY next_at LIMIT $4 FOR UPDATE SKIP LOCKED)
+	UPDATE deliveries SET attempts = attempts + 1, taken = TRUE, next_at = $1 FROM due WHERE deliveries.id = due.id RETURNING ` + deliveryColumns
+
 // TakeDeliveries gives up to limit deliveries to a host that are due, each with one
 // more attempt. Nobody else is given them before lease is over, on whichever machine:
 // who asks at the same time is given others.
 func (s *Store) TakeDeliveries(ctx context.Context, host string, lease time.Duration, limit int) (taken []store.Delivery, err error) {
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		const q = `WITH due AS MATERIALIZED (SELECT id FROM deliveries WHERE state = 'pending' AND host = $2 AND next_at <= $3
-				ORDER BY next_at LIMIT $4 FOR UPDATE SKIP LOCKED)
-			UPDATE deliveries SET attempts = attempts + 1, taken = TRUE, next_at = $1 FROM due WHERE deliveries.id = due.id RETURNING ` + deliveryColumns
 		now := s.timestamp()
-		taken, err = rowsOf(ctx, t, q, []any{job.FormatTime(now.Add(lease)), host, job.FormatTime(now), limit}, scanDelivery)
+		taken, err = rowsOf(ctx, t, takeDue, []any{job.FormatTime(now.Add(lease)), host, job.FormatTime(now), limit}, scanDelivery)
 		return err
 	})
 	slices.SortFunc(taken, func(a, b store.Delivery) int { return cmp.Compare(a.ID, b.ID) })

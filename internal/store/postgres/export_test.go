@@ -68,3 +68,9 @@ func (s *Store) QueueStatements() (statements map[string][]any, claim string) {
 		selectEvents + eventsUpTo:   {0, 1000, 100},
 	}, claimJobs
 }
+
+// Statements of deliveries.
+const (
+	HostsDue = hostsDue
+	TakeDue  = takeDue
+)

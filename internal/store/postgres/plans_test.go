@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kedrod/kedrod/internal/store"
+	"github.com/kedrod/kedrod/internal/store/postgres"
 	"github.com/kedrod/kedrod/internal/store/storetest"
 	"github.com/kedrod/kedrod/test/pgtest"
 )
@@ -35,6 +37,22 @@ func (n node) read() float64 {
 	return sum
 }
 
+// explainer runs statements and gives what was done for them.
+func explainer(t *testing.T, url string) func(t *testing.T, q string, args []any) node {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close(context.Background())) })
+	return func(t *testing.T, q string, args []any) node {
+		t.Helper()
+		var text []byte
+		require.NoError(t, c.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) "+q, args...).Scan(&text), q)
+		var plans []struct{ Plan node }
+		require.NoError(t, json.Unmarshal(text, &plans))
+		return plans[0].Plan
+	}
+}
+
 // TestNoPageReadsHistory: whatever a page is of, and whatever the server believes of the
 // table, few rows are looked at. The statistics are those of a history in which all that is
 // asked for is frequent and everywhere.
@@ -43,17 +61,7 @@ func TestNoPageReadsHistory(t *testing.T) {
 	s := open(t, url, storetest.NewClock())
 	fill(t, url, 20_000)
 	ctx := t.Context()
-	c, err := pgx.Connect(ctx, url)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, c.Close(ctx)) }()
-	explain := func(t *testing.T, q string, args []any) node {
-		t.Helper()
-		var text []byte
-		require.NoError(t, c.QueryRow(ctx, "EXPLAIN (ANALYZE, FORMAT JSON) "+q, args...).Scan(&text), q)
-		var plans []struct{ Plan node }
-		require.NoError(t, json.Unmarshal(text, &plans))
-		return plans[0].Plan
-	}
+	explain := explainer(t, url)
 	filters := storetest.HistoryFilters()
 	check := func(t *testing.T) {
 		t.Helper()
@@ -77,4 +85,29 @@ func TestNoPageReadsHistory(t *testing.T) {
 	filters["what is believed to be everywhere"] = store.Filter{Projects: []string{"rare"}}
 	filters["two of them"] = store.Filter{Projects: []string{"rare"}, UserIDs: []string{"rare"}}
 	check(t)
+}
+
+// TestHostsOfManyDeliveries: looking for hosts, and taking some of one, does not read all
+// that waits, whether the server knows of it or not.
+func TestHostsOfManyDeliveries(t *testing.T) {
+	url := pgtest.Database(t)
+	s := open(t, url, storetest.NewClock())
+	execute(t, url, `ALTER TABLE deliveries SET (autovacuum_enabled = off);
+		INSERT INTO deliveries (id, job_id, event, url, host, state, attempts, taken, created_at, next_at)
+		SELECT h || '-' || i, 'j', 'job.failed', 'http://h' || h || '/', 'h' || h || ':80', 'pending', 0, FALSE, '2026-01-01T00:00:00.000000+00:00', '2026-01-01T00:00:00.000000+00:00'
+		FROM generate_series(1, 3) AS h, generate_series(1, 20000) AS i`)
+	explain := explainer(t, url)
+	for _, analysed := range []string{"", "ANALYZE deliveries"} {
+		execute(t, url, analysed)
+		p := explain(t, postgres.HostsDue, nil)
+		require.LessOrEqual(t, p.read(), 20.0, "%+v", p)
+		p = explain(t, postgres.TakeDue, []any{"2026-01-01T01:00:00.000000+00:00", "h2:80", "2026-01-01T00:00:00.000000+00:00", 4})
+		require.LessOrEqual(t, p.read(), 20.0, "%+v", p)
+	}
+	hosts, err := s.DeliveryHosts(t.Context())
+	require.NoError(t, err)
+	require.Len(t, hosts, 3)
+	n, err := s.CountDeliveries(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, postgres.CountLimit, n, "counting ends at its limit")
 }

@@ -93,8 +93,8 @@ func (s source) in(st *selection) string {
 	switch s.column {
 	case "":
 		return ""
-	case label:
-		return "EXISTS (SELECT 1 FROM job_labels AS l WHERE l.label = ANY(" + st.arg(s.values) + ") AND l.created_at = jobs.created_at AND l.id = jobs.id)"
+	case label: // of the job's own words: job_labels would be looked up for each of the values
+		return "EXISTS (SELECT 1 FROM jsonb_each_text(jobs.labels::jsonb) AS had WHERE had.key || ':' || had.value = ANY(" + st.arg(s.values) + "))"
 	}
 	return "jobs." + s.column + " = ANY(" + st.arg(s.values) + ")"
 }
@@ -103,9 +103,9 @@ func (s source) in(st *selection) string {
 // many as limit, from the index alone. Several values are merged as they are read.
 func (s source) keys(st *selection, within span, limit int) string {
 	order := " ORDER BY created_at DESC, id DESC LIMIT " + strconv.Itoa(limit)
-	from, distinct := "jobs", ""
+	from := "jobs"
 	if s.column == label {
-		from, distinct = "job_labels", "DISTINCT " // a job with two of the labels comes once
+		from = "job_labels"
 	}
 	if s.column == "" {
 		return "SELECT created_at, id FROM jobs" + where(everyJob, within.clause(st)) + order
@@ -117,7 +117,13 @@ func (s source) keys(st *selection, within span, limit int) string {
 	if len(arms) == 1 {
 		return arms[0]
 	}
-	return "SELECT " + distinct + "created_at, id FROM ((" + strings.Join(arms, ") UNION ALL (") + ")) AS arms" + order
+	merged := "((" + strings.Join(arms, ") UNION ALL (") + ")) AS arms"
+	if s.column == label {
+		// A job with two of the labels comes once. Told by the row before, since DISTINCT reads all
+		// arms before it gives anything.
+		merged = "(SELECT created_at, id, lag(id) OVER (ORDER BY created_at DESC, id DESC) AS before FROM " + merged + ") AS once WHERE before IS DISTINCT FROM id"
+	}
+	return "SELECT created_at, id FROM " + merged + order
 }
 
 // span is a range of places in a list, each end nil where it is open.

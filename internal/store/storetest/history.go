@@ -71,6 +71,8 @@ func HistoryFilters() map[string]store.Filter {
 		"a label, rare":              {Labels: []string{"team:rare"}},
 		"two labels":                 {Labels: []string{"team:7", "kind:3"}},
 		"a label and failed":         {Labels: []string{"team:7"}, Statuses: failed},
+		"thirty labels, failed":      {Labels: names("team:%d", 30), Statuses: failed},
+		"failed, of many labels":     {Labels: names("team:%d", 65), Statuses: failed},
 		"created range":              {CreatedSince: &since, CreatedUntil: &until},
 		"beginning of an id, few":    {IDs: []string{"0199c8f2"}},
 		"beginning of an id, many":   {IDs: []string{"0199c8"}},
