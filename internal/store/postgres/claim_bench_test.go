@@ -142,3 +142,44 @@ func BenchmarkClaims(b *testing.B) {
 		b.ReportMetric(float64(of[len(of)*99/100].Microseconds())/1000, name+"-p99-ms")
 	}
 }
+
+// BenchmarkSubmitToClaim is the time from a submission in one process to its job's claim in
+// another, which is idle and waits for a wake-up.
+func BenchmarkSubmitToClaim(b *testing.B) {
+	server := pgtest.Start(b, pgtest.Options{Durable: true})
+	url := server.Database(b)
+	var stores []*postgres.Store
+	for range 2 {
+		s, err := postgres.Open(b.Context(), url, postgres.Options{})
+		require.NoError(b, err)
+		b.Cleanup(func() { require.NoError(b, s.Close()) })
+		stores = append(stores, s)
+	}
+	front, worker := stores[0], stores[1]
+	wake, off := worker.Subscribe(store.TopicQueue)
+	defer off()
+	var took, submits, claims []time.Duration
+	for i := 0; b.Loop(); i++ {
+		at := time.Now()
+		if _, _, err := front.Submit(b.Context(), newJob(fmt.Sprint("job-", i)), nil); err != nil {
+			b.Fatal(err)
+		}
+		submits = append(submits, time.Since(at))
+		for got := 0; got == 0; {
+			<-wake
+			at := time.Now()
+			jobs, err := worker.Claim(b.Context(), store.Claim{Worker: "w", Limit: 8, Projects: []string{"p"}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			got = len(jobs)
+			claims = append(claims, time.Since(at))
+		}
+		took = append(took, time.Since(at))
+	}
+	for name, of := range map[string][]time.Duration{"": took, "submit-": submits, "claim-": claims} {
+		slices.Sort(of)
+		b.ReportMetric(float64(of[len(of)/2].Microseconds())/1000, name+"p50-ms")
+		b.ReportMetric(float64(of[len(of)*99/100].Microseconds())/1000, name+"p99-ms")
+	}
+}

@@ -27,9 +27,10 @@ func session() map[string]string {
 		"statement_timeout":                   "15s",
 		"lock_timeout":                        "5s",
 		"idle_in_transaction_session_timeout": "10s",
-		"default_transaction_isolation":       "read committed", // claims count anew after they got a lock
-		"jit":                                 "off",            // compiling costs more than our statements
-		"enable_seqscan":                      "off",            // each has its index, also while tables are too young for statistics
+		"default_transaction_isolation":       "read committed",     // claims count anew after they got a lock
+		"jit":                                 "off",                // compiling costs more than our statements
+		"enable_seqscan":                      "off",                // each has its index, also while tables are too young for statistics
+		"plan_cache_mode":                     "force_generic_plan", // values change nothing of a plan; making one for each call costs more than running it
 	}
 }
 

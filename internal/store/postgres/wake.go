@@ -15,7 +15,9 @@ import (
 const (
 	channel = "kedrod" // of NOTIFY
 
-	notifyGap   = 5 * time.Millisecond // between two notifications of a process: what comes meanwhile is merged
+	notifyGap   = time.Millisecond     // between two notifications of a process: what comes meanwhile is merged
+	notifyLong  = 8 * time.Millisecond // the same while changes come in a crowd
+	notifyCrowd = 8                    // changes in one gap
 	notifyBytes = 7000                 // of topics in one; PostgreSQL takes 8000
 	notifyMost  = 8                    // at once: for more, everybody is told to look at everything
 	everything  = "*"
@@ -33,6 +35,7 @@ type wakes struct {
 
 	mu     sync.Mutex
 	topics map[string]struct{}
+	calls  int           // of publish since the last notification
 	kick   chan struct{} // holds one
 
 	end     context.CancelFunc
@@ -50,6 +53,7 @@ func (s *Store) publish(topics ...string) {
 	for _, t := range topics {
 		w.topics[t] = struct{}{}
 	}
+	w.calls++
 	w.mu.Unlock()
 	select {
 	case w.kick <- struct{}{}:
@@ -85,7 +89,7 @@ func (s *Store) stopWakes() {
 // notify sends what waits, over and over. Not within the transactions that make the
 // changes: a NOTIFY there makes their commits wait for each other.
 func (s *Store) notify(ctx context.Context) {
-	for {
+	for gap := notifyGap; ; {
 		select {
 		case <-s.wakes.kick:
 		case <-ctx.Done():
@@ -94,6 +98,10 @@ func (s *Store) notify(ctx context.Context) {
 		s.wakes.mu.Lock()
 		topics := slices.Sorted(maps.Keys(s.wakes.topics))
 		clear(s.wakes.topics)
+		if gap = min(2*gap, notifyLong); s.wakes.calls < notifyCrowd {
+			gap = notifyGap
+		}
+		s.wakes.calls = 0
 		s.wakes.mu.Unlock()
 		if err := s.send(ctx, payloads(s.wakes.self, topics)); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "other processes could not be told of changes; they look each second", "error", bare(err))
@@ -102,7 +110,7 @@ func (s *Store) notify(ctx context.Context) {
 				return
 			}
 		}
-		if wait(ctx, notifyGap) != nil {
+		if wait(ctx, gap) != nil {
 			return
 		}
 	}
