@@ -27,7 +27,8 @@ import (
 // who parked it held the lock.
 
 const (
-	claimJobs = `SELECT what, coalesce(id_of, ''), ` + rows.Job + ` FROM (SELECT what, id_of, (j).* FROM kedrod_claim($1, $2, $3, $4, $5, $6, $7, $8, $9)) AS claimed`
+	claimJobs = `SELECT what, coalesce(id_of, ''), ` + rows.Job + ` FROM (SELECT what, id_of, (j).* FROM kedrod_claim($1,
+		CASE WHEN EXISTS (SELECT 1 FROM workers WHERE id = $1 AND drain_requested_at IS NOT NULL) THEN 0 ELSE $2 END, $3, $4, $5, $6, $7, $8, $9)) AS claimed`
 
 	claimAgain = 4                    // how often a claim that got nothing looks again for others' locks
 	claimPause = time.Millisecond     // about, before it does
@@ -37,7 +38,7 @@ const (
 
 // Claim gives up to c.Limit eligible jobs to a worker, in the order of their keys. What
 // is due by its time becomes eligible, what has expired ends, and what meets a full
-// scope or lacks a label is parked.
+// scope or lacks a label is parked. Who was asked to drain gets nothing.
 func (s *Store) Claim(ctx context.Context, c store.Claim) ([]job.Job, error) {
 	jobs, err := s.claim(ctx, c)
 	if err != nil {

@@ -18,10 +18,16 @@ const maxMoves = 256
 
 // Claim gives up to c.Limit eligible jobs to a worker, in the order of their keys. What
 // is due by its time becomes eligible, what has expired ends, and what meets a full
-// scope or lacks a label is parked.
+// scope or lacks a label is parked. Who was asked to drain gets nothing.
 func (s *Store) Claim(ctx context.Context, c store.Claim) ([]job.Job, error) {
 	var claimed []job.Job
 	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		claimed = nil
+		var drains bool
+		const asked = `SELECT EXISTS (SELECT 1 FROM workers WHERE id = ? AND drain_requested_at IS NOT NULL)`
+		if err := t.row(ctx, asked, []any{c.Worker}, &drains); err != nil || drains {
+			return err
+		}
 		now := s.timestamp()
 		const due = `UPDATE jobs SET parked_on = NULL WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_timed
 			WHERE status = 'pending' AND parked_on = 'time' AND ready_at <= ? ORDER BY ready_at LIMIT 500)`

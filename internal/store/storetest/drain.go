@@ -41,6 +41,10 @@ func (s *suite) drain() {
 	require.True(s.t, asked("w"))
 	require.False(s.t, asked("other"))
 
+	waits := s.submit(nil)
+	require.Empty(s.t, s.claim("w", 9), "from the answer on it gets no more")
+	require.Equal(s.t, waits.ID, s.claim("other", 9)[0].ID)
+
 	s.clock.Add(time.Minute)
 	got, err = s.RequestDrain(s.ctx(), "w")
 	require.NoError(s.t, err)
