@@ -18,7 +18,7 @@ import (
 // TestHistory holds lists to their speed with jobs that ended behind them, as SQLite's
 // test of that name does. `make history JOBS=1000000` takes more than a few.
 func TestHistory(t *testing.T) {
-	n, strict := 20_000, false
+	n, strict := 5000, false
 	if text := os.Getenv("KEDROD_HISTORY_JOBS"); text != "" {
 		var err error
 		n, err = strconv.Atoi(text)

@@ -59,7 +59,7 @@ func explainer(t *testing.T, url string) func(t *testing.T, q string, args []any
 func TestNoPageReadsHistory(t *testing.T) {
 	url := pgtest.Database(t)
 	s := open(t, url, storetest.NewClock())
-	fill(t, url, 20_000)
+	fill(t, url, 8000)
 	ctx := t.Context()
 	explain := explainer(t, url)
 	filters := storetest.HistoryFilters()

@@ -105,7 +105,7 @@ func pageTimes(t *testing.T, s Lister, f store.Filter, strict bool) (first, deep
 	if f.Limit == 0 {
 		f.Limit = 50
 	}
-	repeat := 20
+	repeat := 5
 	if strict {
 		repeat = 300
 	}

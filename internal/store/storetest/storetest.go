@@ -166,6 +166,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"what ended can be deleted, nothing else":               (*suite).retention,
 		"rows of workers that ended can be deleted":             (*suite).oldWorkers,
 		"a duty is done, and its error is told":                 (*suite).alone,
+		"a page of large jobs ends early":                       (*suite).largePages,
 		"events are in order and end":                           (*suite).events,
 		"workers are listed with their jobs":                    (*suite).workers,
 		"a renewal raises the beat and tells what is held":      (*suite).renew,
@@ -213,7 +214,6 @@ func pageTests() map[string]func(*suite) {
 		"pages meet while the clock steps":              (*suite).clockStepsBetweenPages,
 		"lists filter":                                  (*suite).listFilters,
 		"pages meet without gap or overlap":             (*suite).listPages,
-		"a page of large jobs ends early":               (*suite).largePages,
 		"every filter gives all that fit, page by page": (*suite).randomPages,
 	}
 }
