@@ -59,10 +59,11 @@ func Doctor(ctx context.Context, cfg config.Config) ([]client.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	exec, err := executor.New(ctx, executor.Options{WorkerID: fmt.Sprintf("doctor-%d", os.Getpid()), Log: slog.New(slog.DiscardHandler)})
+	exec, err := executor.New(ctx, executor.Options{WorkerID: fmt.Sprintf("doctor-%d", os.Getpid()), Limits: anyLimits(&cfg), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
+	f.limits(&cfg, exec.Means())
 	for _, p := range found {
 		f.project(ctx, inspector(p, helpers, func() *executor.Executor { return exec }, environ, kedro.PycachePrefix(p.project, scratch), scratch), p, environ)
 	}

@@ -34,10 +34,11 @@ func (n *node) enlist(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	exec, err := executor.New(ctx, executor.Options{WorkerID: self.ID, LockFile: executor.LockFile(workerLocks(n.cfg.DataDir), self.ID), Log: n.log})
+	exec, err := executor.New(ctx, executor.Options{WorkerID: self.ID, LockFile: executor.LockFile(workerLocks(n.cfg.DataDir), self.ID), Limits: anyLimits(&n.cfg), Log: n.log})
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	tellLimits(&n.cfg, exec.Means(), n.log)
 	h := &hand{self: self, exec: exec}
 	n.hand.Store(h)
 	if n.projects == nil { // the first one, by which the projects start their helpers

@@ -89,6 +89,7 @@ type servedProject struct {
 	hookDir      string
 	saveVersions string
 	pycache      string
+	limits       executor.RunLimits
 }
 
 // projectSet is all that are served, in the order of the settings.
@@ -106,7 +107,7 @@ func makeProjects(cfg config.Config, found []foundProject, exec func() *executor
 		if err := os.MkdirAll(cache, 0o700); err != nil {
 			return nil, fault.Wrap(err, fault.Unavailable, "can't write in the data folder "+cfg.DataDir)
 		}
-		p := servedProject{foundProject: f, environ: environ, hookDir: helpers.HookDir, saveVersions: filepath.Join(cache, "save-version"), pycache: kedro.PycachePrefix(f.project, cache)}
+		p := servedProject{foundProject: f, environ: environ, hookDir: helpers.HookDir, saveVersions: filepath.Join(cache, "save-version"), pycache: kedro.PycachePrefix(f.project, cache), limits: runLimits(&cfg, &f.settings)}
 		p.catalog = kedro.NewCatalog(kedro.CatalogOptions{
 			Inspector: inspector(f, helpers, exec, environ, p.pycache, cache), CacheDir: cache, Dynamic: f.settings.DynamicRegistry, Log: log,
 		})
@@ -145,7 +146,7 @@ func (s *projectSet) forWorker() []*worker.Project {
 		p := &s.all[i]
 		out[i] = &worker.Project{
 			Name: p.project.Name, Path: p.project.Path, Python: p.python.Path, Policy: p.policy, Environ: p.environ,
-			HookDir: p.hookDir, SaveVersions: p.saveVersions, PycachePrefix: p.pycache, Catalog: p.catalog,
+			HookDir: p.hookDir, SaveVersions: p.saveVersions, PycachePrefix: p.pycache, Catalog: p.catalog, Limits: p.limits,
 		}
 	}
 	return out

@@ -16,6 +16,8 @@ type Config struct {
 	DatabaseURL    string        // of PostgreSQL, with its password; "": SQLite in DataDir
 	Lease          time.Duration // of this worker; 0 without a database
 	Concurrency    int           // slots of this worker, at least 1
+	RunMemory      int64         // bytes that a run may use; 0: any amount
+	RunCPUs        float64       // that a run may use at once; 0: any number
 	StopGrace      StopGrace
 	DrainTimeout   time.Duration
 	UnknownFields  string // Refuse or Ignore
@@ -74,6 +76,8 @@ type Project struct {
 	Timeout         time.Duration     // of an attempt; 0: the general default
 	DynamicRegistry bool              // names of pipelines are never refused
 	Concurrency     int               // slots of the project; 0: any number
+	RunMemory       int64             // bytes that a run may use; 0: the general bound
+	RunCPUs         float64           // that a run may use at once; 0: the general number
 	Pipelines       map[string]Pipeline
 }
 

@@ -71,6 +71,12 @@ func (l *loader) describeProject(p *Project, at, from string, add func(key, valu
 	if p.Concurrency > 0 {
 		add(at+"concurrency", strconv.Itoa(p.Concurrency), file)
 	}
+	if p.RunMemory > 0 {
+		add(at+"run_memory", strconv.FormatInt(p.RunMemory, 10)+"B", file)
+	}
+	if p.RunCPUs > 0 {
+		add(at+"run_cpus", strconv.FormatFloat(p.RunCPUs, 'g', -1, 64), file)
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.Pipelines)) {
 		if n := p.Pipelines[name].Concurrency; n > 0 {
 			add(at+"pipelines."+name+".concurrency", strconv.Itoa(n), file)

@@ -148,6 +148,8 @@ func (l *loader) config() (Config, error) {
 		return Config{}, err
 	}
 	c.Concurrency, _ = strconv.Atoi(l.text("concurrency"))
+	c.RunMemory, _ = ParseSize(l.text("run_memory"))
+	c.RunCPUs, _ = parseCPUs(l.text("run_cpus"))
 	c.StopGrace.Int, _ = ParseDuration(l.text("stop_grace.int"))
 	c.StopGrace.Term, _ = ParseDuration(l.text("stop_grace.term"))
 	c.DrainTimeout, _ = ParseDuration(l.text("drain_timeout"))

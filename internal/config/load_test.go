@@ -303,7 +303,7 @@ func TestListeningWhereOthersReach(t *testing.T) {
 // Each setting can be given by a flag, and says so if it is not yet supported.
 func TestEveryFieldHasAFlag(t *testing.T) {
 	fileOnly := map[string]string{ // of one project each: a flag could not say whose
-		"name": "", "run_env": "", "env": "", "timeout": "", "dynamic_registry": "", "warm": "--warm for all", "concurrency": "",
+		"name": "", "run_env": "", "env": "", "timeout": "", "dynamic_registry": "", "warm": "--warm for all", "concurrency": "", "run_memory": "--run-memory for all", "run_cpus": "--run-cpus for all",
 		"runners": "", "conf_sources": "", "pipelines": "", "path": "--project", "pass_env": "--pass-env", "python": "--python"}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	AddFlags(flags)

@@ -14,7 +14,7 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func projectKeys() []string {
 	return []string{"name", "path", "python", "run_env", "pass_env", "env", "timeout", "dynamic_registry",
-		"concurrency", "warm", "runners", "conf_sources", "pipelines"}
+		"concurrency", "run_memory", "run_cpus", "warm", "runners", "conf_sources", "pipelines"}
 }
 
 // projects reads the list of projects.
@@ -40,7 +40,7 @@ func (p *parser) project(node *yaml.Node, at string) Project {
 	p.pairs(node, at+".", func(name string, key, value *yaml.Node) {
 		field := at + "." + name
 		switch name {
-		case "name", "path", "python", "run_env", "timeout", "dynamic_registry", "concurrency":
+		case "name", "path", "python", "run_env", "timeout", "dynamic_registry", "concurrency", "run_memory", "run_cpus":
 			if text, ok := p.scalar(value, field); ok {
 				if err := project.set(name, text); err != nil {
 					p.refuse(value, field, fault.Invalid, err.Error())
@@ -91,6 +91,12 @@ func (p *Project) set(name, text string) error {
 		p.Timeout, err = parseTimeout(text)
 	case "concurrency":
 		p.Concurrency, err = parseCount(text)
+	case "run_memory":
+		if err = isRunMemory(text); err == nil {
+			p.RunMemory, err = ParseSize(text)
+		}
+	case "run_cpus":
+		p.RunCPUs, err = parseCPUs(text)
 	case "dynamic_registry":
 		p.DynamicRegistry, err = parseBool(text)
 	}

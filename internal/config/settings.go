@@ -41,6 +41,8 @@ func settings() []setting {
 		{key: "database_url_file", flag: "database-url-file", usage: "file that holds the database's URL, which may have a password in it", check: isText},
 		{key: "lease", flag: "lease", later: true, usage: "with a database: how long a worker may be out of touch with it before others take its jobs", fallback: "15s", check: isLease},
 		{key: "concurrency", flag: "concurrency", usage: "how many runs at once", fallback: strconv.Itoa(min(runtime.NumCPU(), 4)), check: isCount},
+		{key: "run_memory", flag: "run-memory", usage: "how much memory a run may use, such as 4GB (0B: any amount)", fallback: "0B", check: isRunMemory},
+		{key: "run_cpus", flag: "run-cpus", usage: "how many CPUs a run may use at once, such as 1.5 (0: any number)", fallback: "0", check: isCPUs},
 		{key: "stop_grace.int", flag: "stop-grace-int", usage: "how long a run has after SIGINT before SIGTERM", fallback: "5s", check: isDuration},
 		{key: "stop_grace.term", flag: "stop-grace-term", usage: "how long a run has after SIGTERM before SIGKILL", fallback: "3s", check: isDuration},
 		{key: "drain_timeout", flag: "drain-timeout", usage: "how long runs may go on after the first signal to stop", fallback: "20s", check: isDuration},
@@ -163,6 +165,30 @@ func isNumber(text string) error {
 		return fmt.Errorf("must be a whole number, 0 or more")
 	}
 	return nil
+}
+
+// isRunMemory: an interpreter alone takes some.
+func isRunMemory(text string) error {
+	if n, err := ParseSize(text); err != nil {
+		return err
+	} else if n != 0 && n < 16<<20 {
+		return fmt.Errorf("must be 16MiB or more, or 0B for any amount")
+	}
+	return nil
+}
+
+func isCPUs(text string) error {
+	_, err := parseCPUs(text)
+	return err
+}
+
+//kedrod:parser FuzzWords
+func parseCPUs(text string) (float64, error) {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(x == 0 || (x >= 0.01 && x <= 1024)) {
+		return 0, fmt.Errorf("must be a number from 0.01 to 1024, or 0 for any number")
+	}
+	return x, nil
 }
 
 // isLogSize: a log's head alone takes some room.

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/kedrod/kedrod/internal/executor/cgroup"
 )
@@ -14,25 +14,32 @@ import (
 // cgroups makes a control group for each run, in one of the worker's that lies in this process's own group and nowhere else. With it no process
 // of a run can get lost, whatever it sheds.
 type cgroups struct {
-	dir    string // of the worker; made with the first run
-	log    *slog.Logger
-	broken atomic.Bool // the system did not let a run into its group: none is made any more
+	dir string // of the worker; made with the first run
+	log *slog.Logger
+	// memory and cpu tell which controllers bound runs, enabled how they are asked for in the worker's group; set by control.
+	memory, cpu bool
+	enabled     string
+	lacking     string                             // why one of them is missing
+	write       func(dir, file, text string) error // cgroup.Write but in tests
+	once        sync.Once
+	unmade      error       // why the worker's group could not be made
+	broken      atomic.Bool // the system did not let a run into its group: none is made any more
 }
 
 // workerGroup names a worker's group below the process's own.
 const workerGroup = "kedrod-"
 
-// openCgroups finds out whether groups can be made; nil if not. root is "" but in tests.
-func openCgroups(root, worker string, log *slog.Logger) *cgroups {
+// openCgroups finds out whether groups can be made, and else why not. root is "" but in tests.
+func openCgroups(root, worker string, log *slog.Logger) (*cgroups, error) {
 	own, err := cgroup.Own(root)
 	if err == nil && !cgroup.Delegated(own) {
 		err = errors.New("this process may not divide its control group (systemd: Delegate=yes)")
 	}
 	if err != nil {
 		log.Debug("runs get no control groups of their own", "why", err)
-		return nil
+		return nil, err
 	}
-	return &cgroups{dir: own + "/" + workerGroup + worker, log: log}
+	return &cgroups{dir: own + "/" + workerGroup + worker, log: log, write: cgroup.Write}, nil
 }
 
 // path is the worker's group, "" for none.
@@ -55,9 +62,9 @@ func (c *cgroups) enter(run string) *runGroup {
 		return nil
 	}
 	g := &runGroup{dir: c.dir + "/run-" + strings.ReplaceAll(run, "/", "%2F")}
-	err := os.Mkdir(g.dir, 0o750)
-	if errors.Is(err, os.ErrNotExist) {
-		_ = os.Mkdir(c.dir, 0o750) // another run may just have made it
+	c.once.Do(func() { c.unmade = c.make() })
+	err := c.unmade
+	if err == nil {
 		err = os.Mkdir(g.dir, 0o750)
 	}
 	if err == nil {
@@ -68,6 +75,15 @@ func (c *cgroups) enter(run string) *runGroup {
 		return nil
 	}
 	return g
+}
+
+// make makes the worker's group.
+func (c *cgroups) make() error {
+	err := os.Mkdir(c.dir, 0o750)
+	if err == nil && (c.memory || c.cpu) {
+		err = c.write(c.dir, "subtree_control", c.enabled)
+	}
+	return err
 }
 
 // fail gives up on groups: runs are found by the other means.
@@ -82,29 +98,6 @@ func (c *cgroups) close() {
 	if c != nil {
 		_ = cgroup.Remove(c.dir) // something stuck may hold it; the next start on the data folder tries again
 	}
-}
-
-// start starts a child in the group. If the system refuses that (a kernel before 5.7, a sandbox), it is started outside and the group is given up.
-func (g *runGroup) start(c *cgroups, d *door, path string, argv []string, attr *syscall.ProcAttr) (*child, *runGroup, error) {
-	if g == nil {
-		child, err := d.start(path, argv, attr)
-		return child, nil, err
-	}
-	defer g.fd.Close()
-	plain := *attr.Sys
-	g.ask(attr.Sys)
-	child, err := d.start(path, argv, attr)
-	if err == nil {
-		return child, g, nil
-	}
-	g.remove()
-	attr.Sys = &plain
-	child, again := d.start(path, argv, attr)
-	if again != nil {
-		return nil, nil, again // it was the command
-	}
-	c.fail(err)
-	return child, nil, nil
 }
 
 func (g *runGroup) kill() {

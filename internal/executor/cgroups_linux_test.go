@@ -77,7 +77,7 @@ func TestTheGuardKillsTheGroup(t *testing.T) {
 // TestARefusedGroupIsGivenUp: the kernel or a sandbox may refuse what the folder seems to allow.
 func TestARefusedGroupIsGivenUp(t *testing.T) {
 	e := newExecutor(t)
-	e.cgroups = &cgroups{dir: filepath.Join(t.TempDir(), workerGroup+"w"), log: e.log} // folders, and no control groups
+	e.cgroups = &cgroups{dir: filepath.Join(t.TempDir(), workerGroup+"w"), log: e.log, write: cgroup.Write} // folders, and no control groups
 	for _, id := range []string{"a", "b"} {
 		r, _ := startShell(t, e, id, "exit 3")
 		require.Equal(t, 3, waitExit(t, r).Code)

@@ -23,11 +23,14 @@ const lockVariable = "TEST_LOCK_FILE"
 
 // childMain is what the test binary does as a child program.
 func childMain(what string, args []string) int {
-	if what != "worker" {
-		fmt.Println("unknown child program", what)
-		return 2
+	switch what {
+	case "worker":
+		return workerChild(args)
+	case "first":
+		return firstChild()
 	}
-	return workerChild(args)
+	fmt.Println("unknown child program", what)
+	return 2
 }
 
 // workerChild is a whole worker: it starts runs of a script, N at a time and on and on if asked to, and says what it has started. It never ends.

@@ -34,7 +34,7 @@ func startReaper(d *door, log *slog.Logger) (*reaper, error) {
 		return nil, fmt.Errorf("become the parent of orphans (PR_SET_CHILD_SUBREAPER): %w", err)
 	}
 	r := &reaper{door: d, log: log, signals: make(chan os.Signal, 1), quit: make(chan struct{}), gone: make(chan struct{}), orphans: map[int]orphan{}}
-	session, err := unix.Getsid(0)
+	session, err := ownSession()
 	if err != nil {
 		return nil, fmt.Errorf("find our session: %w", err)
 	}
@@ -45,6 +45,16 @@ func startReaper(d *door, log *slog.Logger) (*reaper, error) {
 	signal.Notify(r.signals, syscall.SIGCHLD)
 	go r.loop()
 	return r, nil
+}
+
+// ownSession is this process's session. As a container's first process it may be in one from outside, number 0, and so may orphans be that somebody
+// sent in from there (nsenter): it takes a session of its own then, to tell them from children of ours.
+func ownSession() (int, error) {
+	session, err := unix.Getsid(0)
+	if err == nil && session == 0 && os.Getpid() == 1 {
+		return unix.Setsid()
+	}
+	return session, err
 }
 
 func (r *reaper) loop() {

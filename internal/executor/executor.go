@@ -43,6 +43,9 @@ type Options struct {
 	// LockFile is locked by this process and its guard together, until both are gone; see LockFile and LeftLocks. "": no lock is kept. The file stays
 	// when the lock is free: whoever settles what the worker left removes it.
 	LockFile string
+	// Limits tells that runs may have limits (Spec.Limits): control groups are made ready for them, for which this process may move into one of its
+	// own below the one that it is in.
+	Limits bool
 	// Nice is added to this process's own nice value for runs; 0 means 5, a negative number none.
 	Nice int
 	// OOMScoreAdj is the least value of runs, so that the kernel takes them before us; 0 means 500, a negative number leaves them as they are.
@@ -58,13 +61,15 @@ type Executor struct {
 	null    *os.File // /dev/null
 	lock    *os.File // nil: none is kept
 	cgroups *cgroups // nil: runs get no groups of their own
-	nice    int      // absolute
-	oom     oomCounter
-	door    *door
-	guard   *guardLink
-	signal  func(pid int, sig syscall.Signal) error        // to a group, if negative; syscall.Kill but in tests
-	killOne func(p proc.Process, sig syscall.Signal) error // proc.Kill but in tests
-	helpers atomic.Uint64                                  // numbers the helper processes
+
+	noGroups string // why cgroups is nil
+	nice     int    // absolute
+	oom      oomCounter
+	door     *door
+	guard    *guardLink
+	signal   func(pid int, sig syscall.Signal) error        // to a group, if negative; syscall.Kill but in tests
+	killOne  func(p proc.Process, sig syscall.Signal) error // proc.Kill but in tests
+	helpers  atomic.Uint64                                  // numbers the helper processes
 
 	mu     sync.Mutex
 	closed bool
@@ -107,7 +112,11 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 	e := &Executor{
 		opts: opts, log: opts.Log, null: null, nice: niceFor(opts.Nice), oom: openOOMCounter(),
 		signal: syscall.Kill, killOne: proc.Kill, live: map[*Run]struct{}{},
-		cgroups: openCgroups("", opts.WorkerID, opts.Log),
+	}
+	if e.cgroups, err = openCgroups("", opts.WorkerID, opts.Log); err != nil {
+		e.noGroups = err.Error()
+	} else if opts.Limits {
+		e.cgroups.control()
 	}
 	if err := closeInheritedOnExec(); err != nil {
 		_ = null.Close()

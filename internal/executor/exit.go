@@ -16,7 +16,7 @@ type Exit struct {
 	UserTime, SystemTime time.Duration // of the leader and the descendants that it waited for
 	Elapsed              time.Duration // start to the leader's end, time in suspend included, wall clock steps not
 	EndedAt              time.Time     // of the leader
-	// OutOfMemory: SIGKILL ended the leader (or it passed on status 137), nobody here sent it, and the kernel counted a process killed for lack of
+	// OutOfMemory: the run failed, and its own control group counted a process killed for lack of memory. Where no group counts: SIGKILL ended the leader (or it passed on status 137), nobody here sent it, and the kernel counted a process killed for lack of
 	// memory while the run lived, in our own control group if that can be read, else on the machine.
 	OutOfMemory bool
 	// Stopped tells that Stop was called before the run had ended by itself.

@@ -97,3 +97,5 @@ func waitExit(t testing.TB, r *Run) Exit {
 		return Exit{}
 	}
 }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -17,10 +17,11 @@ import (
 
 // Spec says what to start.
 type Spec struct {
-	RunID string   // unique among the runs of this worker; 1 to 200 bytes without blanks
-	Argv  []string // Argv[0] without a slash is looked up in Env's PATH
-	Dir   string   // working directory
-	Env   []string // the whole environment, KEY=VALUE; the marker is added
+	RunID  string   // unique among the runs of this worker; 1 to 200 bytes without blanks
+	Argv   []string // Argv[0] without a slash is looked up in Env's PATH
+	Dir    string   // working directory
+	Env    []string // the whole environment, KEY=VALUE; the marker is added
+	Limits RunLimits
 	// Output takes standard output and standard error, which share one description, so that their order stays; open it for appending. Nil: both are
 	// thrown away. It stays the caller's to close, at once after Start if it likes.
 	Output *os.File
@@ -97,11 +98,11 @@ func (e *Executor) begin(ctx context.Context, spec Spec, files streams) (*Run, e
 	}
 	r.ooms = e.oom.read()
 	r.began, r.StartedAt = readBoottime(), time.Now()
-	r.child, r.cgroup, err = e.cgroups.enter(r.id).start(e.cgroups, e.door, path, spec.Argv, &syscall.ProcAttr{
+	r.child, r.cgroup, err = e.launch(r.id, order{path: path, argv: spec.Argv, limits: spec.Limits, attr: syscall.ProcAttr{
 		Dir: spec.Dir, Env: env,
 		Files: []uintptr{files.in.Fd(), files.out.Fd(), files.err.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
+	}})
 	if err != nil {
 		e.guard.forget(r.id)
 		return nil, startError(path, spec.Dir, err)
@@ -150,7 +151,6 @@ func (r *Run) watch() {
 	r.mu.Lock()
 	status, usage := r.child.reap()
 	r.reaped = true
-	r.cgroup.remove()
 	if r.stuckTimer != nil {
 		r.stuckTimer.Stop()
 	}
@@ -163,7 +163,8 @@ func (r *Run) watch() {
 		r.exit.LeftBehind = left
 	}
 	byKill := r.exit.Signal == syscall.SIGKILL && !killed || r.exit.Code == 128+int(syscall.SIGKILL)
-	r.exit.OutOfMemory = byKill && r.exec.oom.read() > r.ooms
+	r.exit.OutOfMemory = r.outOfMemory(byKill, killed)
+	r.cgroup.remove()
 	r.exec.drop(r)
 	close(r.done)
 }

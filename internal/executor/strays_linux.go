@@ -98,8 +98,8 @@ func (d *door) owns(r *Run, p proc.Process, marker string, onlyRuns bool) bool {
 	case inKnown:
 		return true
 	}
-	if path := groupOf(p.PID); d.grouped(path) {
-		return r.cgroup.holds(path)
+	if r.cgroup != nil {
+		return r.cgroup.holds(groupOf(p.PID))
 	}
 	if !onlyRuns || r.start == 0 || r.start > p.Start {
 		return false
@@ -124,16 +124,4 @@ func groupOf(pid int) string {
 	}
 	path, _ := cgroup.Path(string(text))
 	return path
-}
-
-// grouped tells whether a control group is that of a run.
-func (d *door) grouped(path string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for r := range d.runs {
-		if r.cgroup.holds(path) {
-			return true
-		}
-	}
-	return false
 }

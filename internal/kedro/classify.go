@@ -56,6 +56,8 @@ func Classify(exit Exit, state *State, logTail []byte, python string) Outcome {
 		return Outcome{Reason: ReasonStartError, Message: fmt.Sprintf("the interpreter %s can't be started: %v", python, exit.StartError)}
 	case exit.OutOfMemory:
 		return Outcome{Reason: ReasonOutOfMemory, Message: "the run was killed because it used too much memory" + atNode(state), Exception: state.Exception}
+	case exit.Signal == "SIGABRT" && noMemoryAbort.Match(logTail):
+		return Outcome{Reason: ReasonOutOfMemory, Message: "a compiled library found no more memory and ended the run" + atNode(state), Exception: state.Exception}
 	case exit.Signal != "":
 		return Outcome{Reason: ReasonKilled, Message: signalMessage(exit.Signal) + atNode(state)}
 	case exit.Code == 0:
@@ -86,17 +88,27 @@ func Classify(exit Exit, state *State, logTail []byte, python string) Outcome {
 // raised is an exception of the pipeline's own.
 func raised(x *Exception, python string) Outcome {
 	reason := ReasonPipelineError
-	if x.Type == "MemoryError" || strings.HasSuffix(x.Type, "_ArrayMemoryError") /* numpy */ {
+	if noMemory(x) {
 		reason = ReasonOutOfMemory
 	}
 	return Outcome{Reason: reason, Message: exceptionMessage(x, python), Exception: x}
 }
 
+// noMemory tells whether an exception, or what caused it, is that there was no more memory: Python's own MemoryError, numpy's _ArrayMemoryError,
+// pyarrow's ArrowMemoryError.
+func noMemory(x *Exception) bool {
+	return strings.HasSuffix(x.Type, "MemoryError") || memoryCause.MatchString(x.Traceback)
+}
+
 var (
-	usageError   = regexp.MustCompile(`(?m)^Error: (.+)$`)
-	noKedro      = regexp.MustCompile(`(?m)^.*: No module named '?(kedro(?:\.__main__)?)'?\s*$`)
-	inRunner     = regexp.MustCompile(`/kedro/runner/\w+\.py\b`) // a frame of it: the pipeline had begun
-	notAPipeline = regexp.MustCompile(`Failed to find the pipeline named`)
+	usageError = regexp.MustCompile(`(?m)^Error: (.+)$`)
+	noKedro    = regexp.MustCompile(`(?m)^.*: No module named '?(kedro(?:\.__main__)?)'?\s*$`)
+	inRunner   = regexp.MustCompile(`/kedro/runner/\w+\.py\b`) // a frame of it: the pipeline had begun
+	// a line of a traceback that names the error: the cause of another, such as Kedro's DatasetError
+	memoryCause = regexp.MustCompile(`(?m)^(?:\w+\.)*\w*MemoryError(?::|$)`)
+	// what C++ says where nothing catches the error
+	noMemoryAbort = regexp.MustCompile(`(?m)^terminate called after throwing an instance of '(?:std::)?bad_alloc'`)
+	notAPipeline  = regexp.MustCompile(`Failed to find the pipeline named`)
 	// what Kedro says to options that name nothing; tried on 1.7, where the tests are
 	notOptions = regexp.MustCompile("Pipeline does not contain (?:nodes?|datasets?|data_sets?|namespaces?|any nodes?)" +
 		"|Pipeline contains no nodes" +
@@ -121,7 +133,7 @@ func beforeStart(x *Exception, code int, log, python string) (Outcome, bool) {
 			return Outcome{Reason: ReasonPipelineNotFound, Message: message, Exception: x}, true
 		case notOptions.MatchString(x.Message):
 			return Outcome{Reason: ReasonInvalidOptions, Message: message, Exception: x}, true
-		case x.Type == "MemoryError":
+		case noMemory(x):
 			return Outcome{Reason: ReasonOutOfMemory, Message: message, Exception: x}, true
 		}
 		return Outcome{Reason: ReasonStartError, Message: message, Exception: x}, true

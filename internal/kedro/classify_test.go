@@ -35,6 +35,8 @@ func TestClassify(t *testing.T) {
 		{"raised after the pipeline", Exit{Code: 1}, at(started(node), "run_ok"), handled, ReasonPipelineError, "ValueError: caught and printed"},
 		{"a silent end", Exit{Code: 1}, nil, "", ReasonStartError, "the run ended with exit code 1 before the pipeline began"},
 		{"numpy has no room", Exit{Code: 1}, nil, "╭─ Traceback ─╮\n│ /x/kedro/runner/task.py:1 in f │\n╰─╯\n_ArrayMemoryError: Unable to allocate 1 TiB\n", ReasonOutOfMemory, "_ArrayMemoryError: Unable to allocate 1 TiB"},
+		{"a library without room", Exit{Signal: "SIGABRT"}, at(started(node), "node_start n"), "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n", ReasonOutOfMemory, "a compiled library found no more memory and ended the run, in node n"},
+		{"another abort", Exit{Signal: "SIGABRT"}, nil, "terminate called after throwing an instance of 'std::runtime_error'\n", ReasonKilled, "killed by SIGABRT (it aborted itself, most often a compiled library)"},
 		{"another name in pip", Exit{Code: 1}, nil, "Traceback (most recent call last):\n  File \"x\", line 1\nModuleNotFoundError: No module named 'sklearn.svm'\n", ReasonStartError, "ModuleNotFoundError: No module named 'sklearn.svm' — install it in the interpreter PYTHON: PYTHON -m pip install scikit-learn"},
 		{"a log cut within a box", Exit{Code: 1}, nil, "of a line  │\n│ /x/kedro/runner/task.py:1 in f │\n╰─╯\nKeyError: 'a'\n", ReasonPipelineError, "KeyError: 'a'"},
 		{"hang-up", Exit{Signal: "SIGHUP"}, nil, "", ReasonKilled, "killed by SIGHUP, which nobody here sent"},
@@ -80,4 +82,18 @@ func TestCodeState(t *testing.T) {
 	require.Equal(t, sources, fingerprint(p, nil), "and is no reason to read the registry anew")
 	touch(t, p, "x = 1\n")
 	require.True(t, *in.codeState(t.Context()).Dirty)
+}
+
+// Kedro tells an error of its own where a dataset had no room; the hook's traceback holds the cause.
+func TestACauseThatIsNoMemory(t *testing.T) {
+	for traceback, want := range map[string]Reason{
+		"Traceback (most recent call last):\n  File \"/x/a.py\", line 1, in save\npyarrow.lib.ArrowMemoryError: malloc of size 64 failed\n\n" +
+			"The above exception was the direct cause of the following exception:\n\nkedro.io.core.DatasetError: Failed while saving\n": ReasonOutOfMemory,
+		"Traceback (most recent call last):\n    f()\nMemoryError\n\nkedro.io.core.DatasetError: Failed\n":  ReasonOutOfMemory,
+		"Traceback (most recent call last):\n    except MemoryError:\nkedro.io.core.DatasetError: Failed\n": ReasonPipelineError,
+	} {
+		x := &Exception{Type: "kedro.io.core.DatasetError", Message: "Failed", Traceback: traceback}
+		got := Classify(Exit{Code: 1}, &State{Hooked: true, Started: true, Exception: x}, nil, "PYTHON")
+		require.Equal(t, want, got.Reason, traceback)
+	}
 }

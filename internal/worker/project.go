@@ -30,6 +30,7 @@ type Project struct {
 	SaveVersions  string // where the newest save version of its runs stands
 	PycachePrefix string // "" where the project's own compiled files can be written
 	Catalog       Catalog
+	Limits        executor.RunLimits // of each run
 }
 
 // prepare writes the run's configuration and gives what to start. A fault.Error is
@@ -49,7 +50,7 @@ func (p *Project) prepare(j *job.Job, dir rundir.Dir, r *kedro.Registry) (execut
 	if err != nil {
 		return executor.Spec{}, err
 	}
-	return executor.Spec{RunID: runID(j), Argv: kedro.Argv(p.Python, dir.Config()), Dir: p.Path, Env: env}, nil
+	return executor.Spec{RunID: runID(j), Argv: kedro.Argv(p.Python, dir.Config()), Dir: p.Path, Env: env, Limits: p.Limits}, nil
 }
 
 // runID names the run to the executor: short, without blanks, unique on this worker.
