@@ -66,6 +66,9 @@ func FuzzWords(f *testing.F) {
 		if n, err := parseCount(text); err == nil {
 			require.True(t, 1 <= n && n <= 1024)
 		}
+		if x, err := parseCPUs(text); err == nil {
+			require.True(t, x == 0 || 0.01 <= x && x <= 1024)
+		}
 		if b, err := parseBool(text); err == nil {
 			again, err := parseBool(strconv.FormatBool(b))
 			require.NoError(t, err)
