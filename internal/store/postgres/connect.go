@@ -30,6 +30,7 @@ func session() map[string]string {
 		"default_transaction_isolation":       "read committed",     // claims count anew after they got a lock
 		"jit":                                 "off",                // compiling costs more than our statements
 		"enable_seqscan":                      "off",                // each has its index, also while tables are too young for statistics
+		"enable_bitmapscan":                   "off",                // an index gives rows in order, a bitmap all of them first; and a plan made for an empty table stays for a while
 		"plan_cache_mode":                     "force_generic_plan", // values change nothing of a plan; making one for each call costs more than running it
 	}
 }

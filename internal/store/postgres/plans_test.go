@@ -3,6 +3,8 @@ package postgres_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -85,6 +87,68 @@ func TestNoPageReadsHistory(t *testing.T) {
 	filters["what is believed to be everywhere"] = store.Filter{Projects: []string{"rare"}}
 	filters["two of them"] = store.Filter{Projects: []string{"rare"}, UserIDs: []string{"rare"}}
 	check(t)
+}
+
+// TestPlansThatAreOld: a plan is made once for each connection, so one that was made while
+// there was nothing serves a long history, too, as long as the server has not noticed.
+func TestPlansThatAreOld(t *testing.T) {
+	full, url := pgtest.Database(t), pgtest.Database(t)
+	s := open(t, full, storetest.NewClock())
+	open(t, url, storetest.NewClock())
+	fill(t, full, 8000)
+	execute(t, url, `ALTER TABLE jobs SET (autovacuum_enabled = off); ALTER TABLE job_labels SET (autovacuum_enabled = off)`)
+	ctx := t.Context()
+	c, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close(ctx)) }()
+	for name, value := range postgres.Session() {
+		_, err := c.Exec(ctx, `SELECT set_config($1, $2, false)`, name, value)
+		require.NoError(t, err)
+	}
+	prepared := map[string]string{} // the call of each, and whose it is
+	for name, f := range storetest.HistoryFilters() {
+		f.Limit = 50
+		statements, err := s.Statements(ctx, f)
+		require.NoError(t, err)
+		for q, args := range statements {
+			call := fmt.Sprintf("EXECUTE p%d", len(prepared))
+			_, err := c.Exec(ctx, fmt.Sprintf("PREPARE p%d AS %s", len(prepared), q))
+			require.NoError(t, err, q)
+			if len(args) > 0 {
+				call += "(" + literals(args) + ")"
+			}
+			_, err = c.Exec(ctx, call)
+			require.NoError(t, err, call)
+			prepared[call] = name + ": " + q
+		}
+	}
+	fillQuietly(t, url, 8000)
+	for call, whose := range prepared {
+		var text []byte
+		require.NoError(t, c.QueryRow(ctx, "EXPLAIN (ANALYZE, FORMAT JSON) "+call, pgx.QueryExecModeSimpleProtocol).Scan(&text), whose)
+		var plans []struct{ Plan node }
+		require.NoError(t, json.Unmarshal(text, &plans))
+		require.LessOrEqual(t, plans[0].Plan.read(), 3000.0, "%s\n%+v", whose, plans[0].Plan)
+	}
+}
+
+// literals writes arguments of a statement as SQL does.
+func literals(args []any) string {
+	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+	texts := make([]string, len(args))
+	for i, a := range args {
+		switch a := a.(type) {
+		case []string:
+			var items []string
+			for _, item := range a {
+				items = append(items, quote(item))
+			}
+			texts[i] = "ARRAY[" + strings.Join(items, ", ") + "]::text[]"
+		default:
+			texts[i] = quote(fmt.Sprint(a))
+		}
+	}
+	return strings.Join(texts, ", ")
 }
 
 // TestHostsOfManyDeliveries: looking for hosts, and taking some of one, does not read all
