@@ -59,6 +59,7 @@ func TestUnits(t *testing.T) {
 			require.Equal(t, "mixed", service["KillMode"], "SIGTERM for kedrod alone, SIGKILL for all that is left")
 			require.Equal(t, "continue", service["OOMPolicy"], "a run that is out of memory must not end the service")
 			require.Equal(t, "on-failure", service["Restart"])
+			require.Equal(t, "/bin/kill -USR2 $MAINPID", service["ExecReload"])
 			require.Equal(t, "yes", service["Delegate"])
 			stop, err := strconv.Atoi(service["TimeoutStopSec"])
 			require.NoError(t, err)

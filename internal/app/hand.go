@@ -30,11 +30,15 @@ type hand struct {
 
 // enlist makes a hand, which is this process's from then on; nothing runs yet.
 func (n *node) enlist(ctx context.Context) error {
-	self, err := identity(n.cfg, n.process.Version)
+	from := n.from
+	if n.hand.Load() != nil { // in the place of one that is lost
+		from = nil
+	}
+	self, err := from.identity(n.cfg, n.process.Version)
 	if err != nil {
 		return err
 	}
-	exec, err := executor.New(ctx, executor.Options{WorkerID: self.ID, LockFile: executor.LockFile(workerLocks(n.cfg.DataDir), self.ID), Limits: anyLimits(&n.cfg), Log: n.log})
+	exec, err := from.executor(ctx, executor.Options{WorkerID: self.ID, LockFile: executor.LockFile(workerLocks(n.cfg.DataDir), self.ID), Limits: anyLimits(&n.cfg), Log: n.log})
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
@@ -51,6 +55,7 @@ func (n *node) enlist(ctx context.Context) error {
 		Grace: executor.Grace{Int: n.cfg.StopGrace.Int, Term: n.cfg.StopGrace.Term}, Drain: n.cfg.DrainTimeout,
 		Watcher: n.watcher, LogSize: n.cfg.Retention.LogSize, Limits: n.projects.limits(), Wall: time.Now, Log: n.log,
 	})
+	from.adopt(h.worker, exec)
 	h.publisher = newPublisher(self.ID, n.projects, n.db, &compress.Packer{}, n.log)
 	return nil
 }

@@ -41,25 +41,35 @@ type node struct {
 	disk     *disk.Keeper
 	hand     atomic.Pointer[hand] // the worker as it is now
 
+	from *inheritance // nil: nobody went before
+	part parting
+	lock *os.File // of the data folder
+
 	closing []func() error // in the order in which things were opened
 }
 
 // openNode opens what a process needs before it listens. beforeRuns is called once the
 // store and the projects are there, and nothing has been started. Close it, also after an
 // error.
-func openNode(ctx context.Context, cfg config.Config, p Process, beforeRuns func(*node) error) (n *node, err error) {
-	n = &node{cfg: cfg, process: p, manager: systemd.Of(p.Environ)}
+func openNode(ctx context.Context, cfg config.Config, p Process, from *inheritance, beforeRuns func(*node) error) (n *node, err error) {
+	n = &node{cfg: cfg, process: p, from: from, manager: systemd.Of(p.Environ)}
 	log, closeLog, err := openLog(p.Err, cfg.Log)
 	if err != nil {
 		return n, err
 	}
 	n.log = log
 	n.closes(closeLog)
-	folder, err := openFolder(ctx, cfg.DataDir)
+	folder, err := from.folder(ctx, cfg.DataDir)
 	if err != nil {
 		return n, err
 	}
-	n.closes(folder.close)
+	n.lock = folder.lock
+	n.closes(func() error {
+		if n.part.next != nil {
+			return nil
+		}
+		return folder.close()
+	})
 	noJobsFile(cfg, log)
 	if n.db, err = openStore(ctx, storeAt(cfg), log); err != nil {
 		return n, err
@@ -84,7 +94,7 @@ func openNode(ctx context.Context, cfg config.Config, p Process, beforeRuns func
 	})
 	n.store = &spared{counted: &counted{jobStore: n.db, m: n.metrics}, disk: n.disk}
 	n.closes(func() error {
-		if h := n.hand.Load(); h != nil {
+		if h := n.hand.Load(); h != nil && n.part.next == nil { // its runs go on
 			return h.dismiss(ctx)
 		}
 		return nil
@@ -106,11 +116,14 @@ func (n *node) close() error {
 // settle puts in order what an earlier process on this data folder left. stopped: it was
 // told to stop meanwhile, before there was anything to stop.
 func (n *node) settle(ctx context.Context) (stopped bool, err error) {
-	starting, started := untilSignal(ctx, n.process.Signals)
+	starting, started := n.from.untilSignal(ctx, n.process.Signals)
 	if db, alone := n.db.(*sqlite.Store); alone {
-		err = settle(starting, db, n.hand.Load().worker, n.cfg.DataDir, n.log)
+		err = settle(starting, db, n.hand.Load(), n.cfg.DataDir, n.log)
 	} else if err = settleLocks(starting, n.cfg.DataDir, n.hand.Load().worker, n.log); err != nil {
 		err = fmt.Errorf("start: %w", err)
+	}
+	if err == nil && n.from != nil {
+		err = n.hand.Load().worker.ReturnForgotten(starting)
 	}
 	if err == nil {
 		err = n.db.Reconsider(starting, n.projects.limits())
@@ -174,20 +187,30 @@ func untilSignal(ctx context.Context, signals <-chan os.Signal) (context.Context
 
 // signals drains at the first signal and ends the runs at the second.
 func (n *node) signals(ctx context.Context, drain func()) {
-	select {
-	case sig := <-n.process.Signals:
-		n.log.Info("stopping: no new job is started; a second signal ends the runs at once", "signal", sig.String())
-		n.tell(n.manager.Stopping("stopping: no new job is started"))
-		drain()
-	case <-ctx.Done():
+	if !n.told(ctx, 1) {
 		return
 	}
-	select {
-	case sig := <-n.process.Signals:
-		n.log.Warn("stopping at once", "signal", sig.String())
+	n.log.Info("stopping: no new job is started; a second signal ends the runs at once")
+	n.tell(n.manager.Stopping("stopping: no new job is started"))
+	drain()
+	if n.told(ctx, 2) {
+		n.log.Warn("stopping at once")
 		n.hand.Load().worker.Kill()
-	case <-ctx.Done():
 	}
+}
+
+// told waits for so many signals to stop, with those that came before a handover. False:
+// ctx has ended.
+func (n *node) told(ctx context.Context, times int) bool {
+	if n.from == nil || n.from.Stops < times {
+		select {
+		case <-n.process.Signals:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	n.part.stops.Store(int64(times))
+	return true
 }
 
 // tell logs what the service manager could not be told.

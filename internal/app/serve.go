@@ -32,17 +32,27 @@ type Process struct {
 	Out     io.Writer        // one line: what was found, and where it listens
 	Err     io.Writer        // kedrod's own log
 	Signals <-chan os.Signal // SIGINT, SIGTERM: the first drains, the second stops at once
+	Upgrade <-chan os.Signal // SIGUSR2: go over to the program that now lies at Binary
+	Binary  string           // absolute
+	Args    []string         // behind the program's name, as it was started
 }
 
 // Serve runs the API and a worker until a signal comes or ctx ends. It returns nil after
 // an orderly stop. Errors at the start say what to do.
-func Serve(ctx context.Context, cfg config.Config, p Process) (err error) {
-	s := &server{}
-	s.node, err = openNode(ctx, cfg, p, func(n *node) error {
+func Serve(ctx context.Context, cfg config.Config, p Process) error {
+	return inTurn(cfg, p, func(from *inheritance) (*inheritance, error) {
+		s := &server{newcomers: newcomers{open: map[net.Conn]bool{}}}
+		err := s.serve(ctx, cfg, p, from)
+		return s.part.next, err
+	})
+}
+
+func (s *server) serve(ctx context.Context, cfg config.Config, p Process, from *inheritance) (err error) {
+	s.node, err = openNode(ctx, cfg, p, from, func(n *node) error {
 		if err := checkExposed(ctx, cfg, n.db); err != nil {
 			return err
 		}
-		if s.listener, err = listen(ctx, cfg.Listen); err == nil {
+		if s.listener, err = from.listen(ctx, cfg.Listen); err == nil {
 			n.closes(func() error { _ = s.listener.Close(); return nil }) // closed by the server too
 		}
 		return err
@@ -80,6 +90,9 @@ type server struct {
 	service  *service.Service
 	keeper   *retention.Keeper
 	notifier *notify.Notifier
+
+	web       *http.Server
+	newcomers newcomers
 }
 
 // run serves until told to stop: the worker drains first, while clients can still
@@ -87,11 +100,12 @@ type server struct {
 func (s *server) run(ctx context.Context) error {
 	streams, endStreams := context.WithCancel(ctx)
 	defer endStreams()
-	web := &http.Server{
-		Handler: httpapi.New(httpapi.Options{
+	s.web = &http.Server{
+		ConnState: s.newcomers.note,
+		Handler: s.part.goodbye(httpapi.New(httpapi.Options{
 			Service: s.service, Version: s.process.Version, IgnoreUnknownFields: s.cfg.UnknownFields == config.Ignore,
 			Log: s.log, Done: streams.Done(), Metrics: s.metrics.Handler(), MetricsPublic: s.cfg.MetricsPublic, AllowedHosts: allowedHosts(s.cfg.Listen), Origins: s.cfg.CORSOrigins,
-		}),
+		})),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -109,34 +123,36 @@ func (s *server) run(ctx context.Context) error {
 	}
 	group, failed := errgroup.WithContext(background)
 	group.Go(func() error {
-		if err := web.Serve(limitConnections(s.listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.web.Serve(limitConnections(s.listener)); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
 		return nil
 	})
-	goOn := func(run func(context.Context) error) { group.Go(func() error { return run(background) }) }
-	s.background(goOn)
-	goOn(s.service.WatchKeys)
-	goOn(s.keeper.Run)
-	goOn(s.notifier.Run)
+	parts := newParts(background)
+	s.background(parts.goOn)
+	parts.goOn(s.service.WatchKeys)
+	parts.goOn(s.keeper.Run)
+	parts.goOn(s.notifier.Run)
+	group.Go(parts.wait)
 	group.Go(func() error { s.signals(failed, func() { s.service.Stop(); drain() }); return nil })
 	group.Go(func() error { s.feedWatchdog(background); return nil })
-	if _, err := fmt.Fprintln(s.process.Out, s.greeting()); err != nil {
-		s.log.Warn("the line about the address could not be printed", "error", err)
-	}
+	group.Go(func() error {
+		s.upgrades(draining, ends{parts: parts.end, api: func() { endStreams(); s.shutdown(ctx) }, rest: drain, listener: s.listener})
+		return nil
+	})
+	s.greet(s.greeting())
 	s.tell(s.manager.Ready(s.greeting()))
 	s.log.Info("kedrod serves", "address", "http://"+s.listener.Addr().String(), "version", s.process.Version, "data_dir", s.cfg.DataDir,
 		"slots", s.cfg.Concurrency, "authentication", s.service.AuthenticationOn())
 
 	workerErr := s.work(draining, failed)
 	endStreams()
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer cancel()
-	if err := web.Shutdown(bounded); err != nil {
-		_ = web.Close() // who is still connected after 3 s is cut off
-	}
+	s.shutdown(ctx)
 	endBackground()
 	err := group.Wait()
+	if s.part.next != nil {
+		return errors.Join(workerErr, err)
+	}
 	s.log.Info("kedrod has stopped")
 	return errors.Join(workerErr, err)
 }
@@ -153,6 +169,10 @@ func (s *server) work(draining, failed context.Context) error {
 	}
 	if err := s.toil(either); err != nil || either.Err() != nil {
 		return err
+	}
+	if s.part.leaving.Load() {
+		<-either.Done()
+		return nil
 	}
 	s.log.Warn("this worker was drained: the API goes on, and jobs wait for another worker or the next start")
 	<-either.Done()

@@ -69,8 +69,8 @@ func kill(ctx context.Context, dead string, end func(context.Context) error) err
 // settle ends what earlier processes on this folder left, and puts its jobs in order.
 // The folder's lock says that all of them are dead, whether they kept locks of their own
 // or not.
-func settle(ctx context.Context, db *sqlite.Store, w *worker.Worker, dataDir string, log *slog.Logger) error {
-	if err := settleLocks(ctx, dataDir, w, log); err != nil {
+func settle(ctx context.Context, db *sqlite.Store, h *hand, dataDir string, log *slog.Logger) error {
+	if err := settleLocks(ctx, dataDir, h.worker, log); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 	workers, err := db.Workers(ctx, time.Now())
@@ -78,6 +78,9 @@ func settle(ctx context.Context, db *sqlite.Store, w *worker.Worker, dataDir str
 		return fmt.Errorf("start: %w", err)
 	}
 	for _, left := range workers {
+		if left.ID == h.self.ID { // this one goes on for an earlier program
+			continue
+		}
 		err := kill(ctx, left.ID, func(ctx context.Context) error { return executor.KillLeftovers(ctx, left.ID) })
 		if err != nil {
 			return fmt.Errorf("start: %w", err)
@@ -86,5 +89,5 @@ func settle(ctx context.Context, db *sqlite.Store, w *worker.Worker, dataDir str
 	if err := db.ReleaseDeliveries(ctx); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	return w.Recover(ctx)
+	return h.worker.Recover(ctx)
 }

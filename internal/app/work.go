@@ -15,25 +15,32 @@ import (
 // Work runs a worker alone, without an address, over the database of the settings, until
 // a signal comes, it is drained or ctx ends. It returns nil after an orderly stop. Errors
 // at the start say what to do.
-func Work(ctx context.Context, cfg config.Config, p Process) (err error) {
+func Work(ctx context.Context, cfg config.Config, p Process) error {
 	if err := needDatabase(cfg); err != nil {
 		return err
 	}
 	cfg.NoWorker = false // a settings file may be serve's too
-	n, err := openNode(ctx, cfg, p, func(*node) error { return nil })
+	return inTurn(cfg, p, func(from *inheritance) (*inheritance, error) {
+		n, err := workOnce(ctx, cfg, p, from)
+		return n.part.next, err
+	})
+}
+
+func workOnce(ctx context.Context, cfg config.Config, p Process, from *inheritance) (n *node, err error) {
+	n, err = openNode(ctx, cfg, p, from, func(*node) error { return nil })
 	defer func() { err = errors.Join(err, n.close()) }()
 	if err != nil {
-		return err
+		return n, err
 	}
 	if stopped, err := n.settle(ctx); stopped || err != nil {
-		return err
+		return n, err
 	}
 	// Jobs are for serve to delete; what lies on this machine is for this process.
 	keeper, err := n.newKeeper(ctx, retention.Keep{Logs: cfg.Retention.Logs, RunsSize: cfg.Retention.LogsTotal})
 	if err != nil {
-		return err
+		return n, err
 	}
-	return n.work(ctx, keeper)
+	return n, n.work(ctx, keeper)
 }
 
 // work runs until told to stop.
@@ -46,18 +53,18 @@ func (n *node) work(ctx context.Context, keeper *retention.Keeper) error {
 		return fmt.Errorf("start of the worker: %w", err)
 	}
 	group, failed := errgroup.WithContext(background)
-	goOn := func(run func(context.Context) error) { group.Go(func() error { return run(background) }) }
-	n.background(goOn)
-	goOn(keeper.RunLocal)
+	parts := newParts(background)
+	n.background(parts.goOn)
+	parts.goOn(keeper.RunLocal)
+	group.Go(parts.wait)
 	group.Go(func() error { n.signals(failed, drain); return nil })
 	group.Go(func() error {
 		n.manager.Watch(background, func(context.Context) error { return n.silence() }, n.unfed)
 		return nil
 	})
+	group.Go(func() error { n.upgrades(draining, ends{parts: parts.end, api: func() {}, rest: drain}); return nil })
 	line := fmt.Sprintf("kedrod worker %s is ready and runs %s", n.hand.Load().self.ID, n.projects.describe())
-	if _, err := fmt.Fprintln(n.process.Out, line); err != nil {
-		n.log.Warn("the line about the worker could not be printed", "error", err)
-	}
+	n.greet(line)
 	n.tell(n.manager.Ready(line))
 	n.log.Info("kedrod works", "worker", n.hand.Load().self.ID, "version", n.process.Version, "data_dir", n.cfg.DataDir, "slots", n.cfg.Concurrency)
 
@@ -66,9 +73,12 @@ func (n *node) work(ctx context.Context, keeper *retention.Keeper) error {
 	stop := context.AfterFunc(failed, cancel)
 	defer stop()
 	err := n.toil(either)
-	n.tell(n.manager.Stopping("the worker has ended"))
 	endBackground()
 	err = errors.Join(err, group.Wait())
+	if n.part.next != nil {
+		return err
+	}
+	n.tell(n.manager.Stopping("the worker has ended"))
 	n.log.Info("kedrod has stopped")
 	return err
 }

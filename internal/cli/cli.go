@@ -26,6 +26,8 @@ type Backend struct {
 	// Serve runs the service until it is told to stop by a signal, which it handles
 	// itself.
 	Serve func(context.Context, config.Config, Streams) error
+	// Preflight looks whether this binary could go on for a running service, which asks.
+	Preflight func(context.Context, config.Config) error
 	// Doctor looks at what serve would find.
 	Doctor func(context.Context, config.Config) ([]client.Finding, error)
 	// OpenAPI gives the description of the HTTP calls, as JSON.

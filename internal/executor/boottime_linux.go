@@ -18,3 +18,7 @@ func readBoottime() boottime {
 }
 
 func (b boottime) since(earlier boottime) time.Duration { return time.Duration(b - earlier) }
+
+// sinceBoot is the time as a number that another image of this process understands; fromBoot reads it.
+func (b boottime) sinceBoot() time.Duration     { return time.Duration(b) }
+func fromBoot(sinceBoot time.Duration) boottime { return boottime(sinceBoot) }

@@ -28,6 +28,8 @@ func childMain(what string, args []string) int {
 		return workerChild(args)
 	case "first":
 		return firstChild()
+	case "handover":
+		return handoverChild(args[0])
 	}
 	fmt.Println("unknown child program", what)
 	return 2

@@ -79,6 +79,14 @@ func (d *door) start(path string, argv []string, attr *syscall.ProcAttr) (*child
 	return c, nil
 }
 
+// adopt takes a process that an earlier image of this one started for a child of the door. Do so before enterDoor.
+func (d *door) adopt(pid int) *child {
+	c := &child{door: d, pid: pid}
+	c.wait.adopt(pid)
+	d.own.Store(pid, c)
+	return c
+}
+
 // awaitExit returns once the process has ended. It stays a zombie, so that its number is not given out.
 func (c *child) awaitExit() { c.wait.await() }
 
@@ -87,9 +95,14 @@ func (c *child) reap() (syscall.WaitStatus, *syscall.Rusage) {
 	var ws syscall.WaitStatus
 	var ru syscall.Rusage
 	for {
-		if _, err := syscall.Wait4(c.pid, &ws, 0, &ru); err != syscall.EINTR {
-			break
+		_, err := syscall.Wait4(c.pid, &ws, 0, &ru)
+		if err == syscall.EINTR {
+			continue
 		}
+		if err != nil { // an adopted number that is no child's: how it ended is not known, and success must be known
+			ws = syscall.WaitStatus(syscall.SIGKILL)
+		}
+		break
 	}
 	// A new child may have the number by now.
 	c.door.own.CompareAndDelete(c.pid, c)

@@ -52,6 +52,8 @@ type Options struct {
 	OOMScoreAdj int
 	// StuckAfter is how long after SIGKILL a process may live before it counts as stuck; 0 means 60 s.
 	StuckAfter time.Duration
+	// Adopt is what an earlier image of this process, with the same WorkerID, handed over: its guard and its runs are ours. Nil: nothing.
+	Adopt *Handover
 }
 
 // Executor starts runs and helper processes. It is safe for concurrent use.
@@ -70,10 +72,13 @@ type Executor struct {
 	signal   func(pid int, sig syscall.Signal) error        // to a group, if negative; syscall.Kill but in tests
 	killOne  func(p proc.Process, sig syscall.Signal) error // proc.Kill but in tests
 	helpers  atomic.Uint64                                  // numbers the helper processes
+	ends     sync.RWMutex                                   // read-locked while a run is reaped
 
 	mu     sync.Mutex
 	closed bool
-	starts sync.WaitGroup // those under way; none begins after closed is set
+	frozen chan struct{}   // closed while a handover is under way
+	handed map[string]*Run // by the last Freeze, or adopted
+	starts sync.WaitGroup  // those under way; none begins after closed is set
 	live   map[*Run]struct{}
 }
 
@@ -85,6 +90,11 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 	}
 	if strings.Contains(opts.WorkerID, "/") {
 		return nil, fmt.Errorf("worker id %q: holds a slash", opts.WorkerID)
+	}
+	if opts.Adopt != nil {
+		if err := opts.Adopt.check(); err != nil {
+			return nil, err
+		}
 	}
 	if opts.Guard == nil {
 		self, err := os.Executable()
@@ -111,7 +121,7 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 	}
 	e := &Executor{
 		opts: opts, log: opts.Log, null: null, nice: niceFor(opts.Nice), oom: openOOMCounter(),
-		signal: syscall.Kill, killOne: proc.Kill, live: map[*Run]struct{}{},
+		signal: syscall.Kill, killOne: proc.Kill, live: map[*Run]struct{}{}, frozen: make(chan struct{}),
 	}
 	if e.cgroups, err = openCgroups("", opts.WorkerID, opts.Log); err != nil {
 		e.noGroups = err.Error()
@@ -122,11 +132,16 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 		_ = null.Close()
 		return nil, fmt.Errorf("keep inherited descriptors out of runs: %w", err)
 	}
+	var guarding *child
+	var runs []*child
+	if opts.Adopt != nil {
+		guarding, runs = opts.Adopt.adoptAll(theDoor)
+	}
 	if e.door, err = enterDoor(e.log); err != nil {
 		_ = null.Close()
 		return nil, err
 	}
-	if err := e.engage(ctx); err != nil {
+	if err := e.engage(ctx, guarding, runs); err != nil {
 		e.door.leave()
 		_ = null.Close()
 		return nil, err
@@ -135,8 +150,10 @@ func New(ctx context.Context, opts Options) (*Executor, error) {
 }
 
 // engage takes the lock, then starts the guard, which shares it.
-func (e *Executor) engage(ctx context.Context) error {
-	if e.opts.LockFile != "" {
+func (e *Executor) engage(ctx context.Context, guarding *child, runs []*child) error {
+	if e.opts.Adopt != nil {
+		e.lock = e.opts.Adopt.lock()
+	} else if e.opts.LockFile != "" {
 		lock, err := takeLock(e.opts.LockFile, e.opts.WorkerID, e.cgroups.path())
 		if err != nil {
 			return fmt.Errorf("take the worker's lock: %w", err)
@@ -144,10 +161,16 @@ func (e *Executor) engage(ctx context.Context) error {
 		e.lock = lock
 	}
 	e.guard = newGuardLink(e.door, guardCommand{argv: e.opts.Guard, worker: e.opts.WorkerID, null: e.null, lock: e.lock, cgroup: e.cgroups.path()}, e.log)
+	if e.opts.Adopt != nil {
+		if err := e.takeOver(e.opts.Adopt, guarding, runs); err != nil {
+			return err
+		}
+	}
 	if err := e.guard.open(ctx); err != nil {
 		e.guard.close(ctx)
 		return errors.Join(fmt.Errorf("start the guard: %w", err), e.unlock())
 	}
+	e.watchHanded()
 	return nil
 }
 
@@ -194,15 +217,20 @@ func (e *Executor) Close(ctx context.Context) error {
 	return errors.Join(append(errs, e.null.Close(), e.unlock())...)
 }
 
-// enter begins a start, which Close waits for; starts.Done ends it. False: closed already.
-func (e *Executor) enter() bool {
+// enter begins a start, which Close and Freeze wait for; starts.Done ends it.
+func (e *Executor) enter() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	select {
+	case <-e.frozen:
+		return ErrHandover
+	default:
+	}
 	if e.closed {
-		return false
+		return ErrClosed
 	}
 	e.starts.Add(1)
-	return true
+	return nil
 }
 
 // add counts a started run among those that Close ends.

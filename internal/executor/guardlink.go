@@ -26,10 +26,13 @@ type guardLink struct {
 	quit    chan struct{} // closed by close
 	gone    chan struct{} // closed when keep has ended
 
+	inherited *guardProcess // the first one, of an earlier image of this process; nil: it is to be started
+
 	mu      sync.Mutex
 	guard   *guardProcess // nil while there is none
 	runs    map[string]registration
 	refused bool // no more announcements
+	held    bool // none for the moment
 	// deadline is until when the runs may live, by guard.Now; 0: no such moment was ever named.
 	deadline time.Duration
 	closed   bool
@@ -114,6 +117,10 @@ func (l *guardLink) announce(ctx context.Context, run string) error {
 			l.mu.Unlock()
 			return ErrOverdue
 		}
+		if l.held {
+			l.mu.Unlock()
+			return ErrHandover
+		}
 		if _, twice := l.runs[run]; twice {
 			l.mu.Unlock()
 			return fmt.Errorf("a run with the id %q is alive", run)
@@ -191,13 +198,16 @@ func (l *guardLink) ended(run string, group int) {
 	l.mu.Unlock()
 }
 
-// keep starts a guard, watches it, and starts another when it is dead or silent, until close.
+// keep starts a guard, or takes the one that was handed over, watches it, and starts another when it is dead or silent, until close.
 func (l *guardLink) keep() {
 	defer close(l.gone)
 	pause := 50 * time.Millisecond
 	for {
 		born := time.Now()
-		g, err := startGuard(l.door, l.command)
+		g, err := l.inherited, error(nil)
+		if l.inherited = nil; g == nil {
+			g, err = startGuard(l.door, l.command)
+		}
 		if err == nil {
 			l.install(g)
 			err = l.attend(g)

@@ -62,17 +62,21 @@ func startGuard(d *door, with guardCommand) (*guardProcess, error) {
 		_ = ours.Close()
 		return nil, startError(argv[0], "", err)
 	}
-	g := &guardProcess{child: c, socket: ours, raw: raw, dead: make(chan struct{})}
+	return attendTo(&guardProcess{child: c, socket: ours, raw: raw, dead: make(chan struct{})}), nil
+}
+
+// attendTo reaps a guard once it has ended.
+func attendTo(g *guardProcess) *guardProcess {
 	go func() {
-		c.awaitExit()
+		g.child.awaitExit()
 		g.mu.Lock()
-		ws, ru := c.reap()
+		ws, ru := g.child.reap()
 		g.reaped = true
 		g.mu.Unlock()
 		g.status = exitOf(ws, ru).ShellCode()
 		close(g.dead)
 	}()
-	return g, nil
+	return g
 }
 
 // socketPair returns two connected ends, both closed on exec, the first non-blocking.

@@ -47,8 +47,11 @@ type Run struct {
 
 	mu         sync.Mutex // over what follows, and over signals to the group: none after the leader was reaped
 	reaped     bool
-	stopped    bool // some Stop began
-	killed     bool // SIGKILL was sent by us while the leader lived
+	stopped    bool                        // some Stop began
+	sent       map[syscall.Signal]boottime // by Stop, to the group, when
+	before     map[syscall.Signal]boottime // those of a Stop that a handover broke off: the next goes on from there
+	killedAt   boottime                    // the first SIGKILL; with stuckTimer
+	killed     bool                        // SIGKILL was sent by us while the leader lived
 	known      map[int]uint64
 	stuckPIDs  []int
 	stuckTimer *time.Timer
@@ -86,11 +89,11 @@ func (e *Executor) begin(ctx context.Context, spec Spec, files streams) (*Run, e
 	}
 	r := &Run{
 		id: spec.RunID, exec: e,
-		done: make(chan struct{}), stuck: make(chan struct{}), known: map[int]uint64{},
+		done: make(chan struct{}), stuck: make(chan struct{}), known: map[int]uint64{}, sent: map[syscall.Signal]boottime{},
 		marker: proc.Marker{Entry: guard.MarkerKey + "=" + value},
 	}
-	if !e.enter() {
-		return nil, ErrClosed
+	if err := e.enter(); err != nil {
+		return nil, err
 	}
 	defer e.starts.Done()
 	if err := e.guard.announce(ctx, r.id); err != nil {
@@ -145,6 +148,8 @@ func (r *Run) watch() {
 	stopped, killed := r.stopped, r.killed
 	r.mu.Unlock()
 	left := r.clear()
+	r.exec.ends.RLock()
+	defer r.exec.ends.RUnlock()
 	r.exec.door.ended(r)
 	r.exec.guard.ended(r.id, r.child.pid)
 

@@ -28,11 +28,15 @@ func (e *StuckError) Error() string {
 
 // Stop ends the run and waits until its last process is gone: SIGINT to its group, SIGTERM after grace.Int, SIGKILL after grace.Term more, then
 // SIGKILL to all that is left anywhere. If ctx ends, the rest of the grace is skipped and Stop returns ctx's error without waiting further; the
-// killing goes on and Done tells its end. It returns a *StuckError if something lives on after Options.StuckAfter; Done stays open until that is
+// killing goes on and Done tells its end; after Freeze it returns ErrHandover, and the next call goes on from there. It returns a *StuckError if something lives on after Options.StuckAfter; Done stays open until that is
 // gone too, and further calls signal again and return the error at once. Several calls may overlap; the least patient one wins. On a run that has ended it returns nil.
 func (r *Run) Stop(ctx context.Context, grace Grace) error {
 	if r.isDone() {
 		return nil
+	}
+	frozen := r.exec.freezing()
+	if over(frozen) {
+		return ErrHandover
 	}
 	r.mu.Lock()
 	r.stopped = true
@@ -44,13 +48,22 @@ func (r *Run) Stop(ctx context.Context, grace Grace) error {
 			sig  syscall.Signal
 			wait time.Duration
 		}{{syscall.SIGINT, grace.Int}, {syscall.SIGTERM, grace.Term}} {
-			if step.wait > 0 && r.signalGroup(step.sig) && r.waitDone(ctx, step.wait) {
+			if step.wait <= 0 {
+				continue
+			}
+			left, alive := r.send(step.sig, step.wait)
+			if alive && r.waitDone(ctx, left, frozen) {
 				return nil
+			}
+			if over(frozen) {
+				return ErrHandover
 			}
 		}
 	}
 	r.kill()
 	select {
+	case <-frozen:
+		return ErrHandover
 	case <-r.done:
 		return nil
 	case <-r.stuck:
@@ -70,26 +83,46 @@ func (r *Run) StuckPIDs() []int {
 	return slices.Clone(r.stuckPIDs)
 }
 
-func (r *Run) isDone() bool {
+func (r *Run) isDone() bool { return over(r.done) }
+
+func over(c <-chan struct{}) bool {
 	select {
-	case <-r.done:
+	case <-c:
 		return true
 	default:
 		return false
 	}
 }
 
-// waitDone waits for the end of the run, ctx or the time. True: the run has ended.
-func (r *Run) waitDone(ctx context.Context, d time.Duration) bool {
+// waitDone waits for the end of the run, ctx, the time or a freeze. True: the run has ended.
+func (r *Run) waitDone(ctx context.Context, d time.Duration, frozen <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-r.done:
 		return true
+	case <-frozen:
 	case <-ctx.Done():
 	case <-t.C:
 	}
 	return false
+}
+
+// send signals the group and gives how long it has from now on. What a Stop before a handover has sent is not sent again, and its time goes on.
+// False: nobody is left.
+func (r *Run) send(sig syscall.Signal, wait time.Duration) (left time.Duration, alive bool) {
+	now := readBoottime()
+	r.mu.Lock()
+	at, before := r.before[sig]
+	delete(r.before, sig)
+	if !before {
+		r.sent[sig] = now
+	}
+	r.mu.Unlock()
+	if before {
+		return wait - now.since(at), true
+	}
+	return wait, r.signalGroup(sig)
 }
 
 // signalGroup signals the leader's group. False: the run is over, and the group's number may be a stranger's.
@@ -159,15 +192,19 @@ func (r *Run) remember(found []proc.Process) {
 }
 
 // armStuck starts the time after which living processes count as stuck, at the first SIGKILL.
-func (r *Run) armStuck() {
+func (r *Run) armStuck() { r.armStuckAt(readBoottime()) }
+
+// armStuckAt is armStuck for a SIGKILL of a moment ago.
+func (r *Run) armStuckAt(killed boottime) {
 	r.arm.Do(func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.stuckTimer = time.AfterFunc(r.exec.opts.StuckAfter, func() {
+		r.killedAt = killed
+		r.stuckTimer = time.AfterFunc(r.exec.opts.StuckAfter-readBoottime().since(killed), func() {
 			pids := r.living()
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			if r.reaped || len(pids) == 0 {
+			if r.reaped || len(pids) == 0 || len(r.stuckPIDs) > 0 {
 				return
 			}
 			r.stuckPIDs = pids

@@ -36,6 +36,21 @@ func (w *waiter) open(pid int) {
 	w.file = os.NewFile(uintptr(*w.fd), "pidfd")
 }
 
+// adopt waits for a child that an earlier image of this process started.
+func (w *waiter) adopt(pid int) {
+	w.pid = pid
+	var info unix.Siginfo
+	if err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil); err != nil {
+		return // no child of ours: await returns at once
+	}
+	fd, err := unix.PidfdOpen(pid, 0) // closed on exec, as they all are
+	if err != nil {
+		return
+	}
+	w.fd = &fd
+	w.open(pid)
+}
+
 func (w *waiter) await() {
 	if w.file != nil {
 		if conn, err := w.file.SyscallConn(); err == nil {

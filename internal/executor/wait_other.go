@@ -17,6 +17,8 @@ func (w *waiter) ask(*syscall.SysProcAttr) {}
 
 func (w *waiter) open(pid int) { w.pid = pid }
 
+func (w *waiter) adopt(pid int) { w.pid = pid }
+
 // await calls waitid(2), for which no package has a wrapper here.
 func (w *waiter) await() {
 	const pPID = 1

@@ -42,6 +42,12 @@ func (a *api) stream(c *call) (s *stream, ctx context.Context, done func()) {
 	return s, ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		select {
+		case <-a.o.Done: // another program goes on, mostly within a moment
+			s.buf.WriteString(": the service goes down or over to another version: come again\nretry: 500\n\n")
+			_ = s.send()
+		default:
+		}
 		s.closed = true
 		s.beat.Stop()
 		cancel()

@@ -59,6 +59,8 @@ func (s *reader) next() (m message, ok bool) {
 			return m, true
 		case name == "":
 			m.comment = line
+		case name == "retry":
+			require.Equal(s.t, " 500", value)
 		case name == "event":
 			m.kind = strings.TrimPrefix(value, " ")
 		case name == "id":

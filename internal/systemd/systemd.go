@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package systemd tells the service manager how the service stands, by the protocol of
 // sd_notify(3): datagrams to the socket that NOTIFY_SOCKET names. It is a few lines, so
 // no library is needed for it. Without such a manager everything here does nothing.
@@ -46,7 +48,27 @@ func Of(environ []string) Manager {
 }
 
 // Ready says that the service serves, after its start or a reload.
-func (m Manager) Ready(status string) error { return m.send("READY=1", "STATUS="+oneLine(status)) }
+func (m Manager) Ready(status string) error {
+	lines := []string{"READY=1", "STATUS=" + oneLine(status)}
+	if m.watchdog > 0 { // what Reloading has changed
+		lines = append(lines, fmt.Sprintf("WATCHDOG_USEC=%d", m.watchdog.Microseconds()))
+	}
+	return m.send(lines...)
+}
+
+// reloadTime is how long the watchdog waits at most while the service goes over to another
+// program, which may have tables to bring up to date.
+const reloadTime = 10 * time.Minute
+
+// Reloading says that the service goes over to other settings or another program; Ready
+// ends that.
+func (m Manager) Reloading(status string) error {
+	lines := []string{"RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", monotonic().Microseconds()), "STATUS=" + oneLine(status)}
+	if m.watchdog > 0 {
+		lines = append(lines, fmt.Sprintf("WATCHDOG_USEC=%d", reloadTime.Microseconds()))
+	}
+	return m.send(lines...)
+}
 
 // Stopping says that it has begun to stop.
 func (m Manager) Stopping(status string) error {

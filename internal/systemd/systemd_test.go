@@ -42,6 +42,8 @@ func TestManagerHears(t *testing.T) {
 			m := systemd.Of([]string{"NOTIFY_SOCKET=" + address})
 			require.NoError(t, m.Ready("listens on\nhttp://here"))
 			require.Equal(t, "READY=1\nSTATUS=listens on http://here", heard())
+			require.NoError(t, m.Reloading("over"))
+			require.Regexp(t, `^RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=over$`, heard())
 			require.NoError(t, m.Stopping("draining"))
 			require.Equal(t, "STOPPING=1\nSTATUS=draining", heard())
 		})
@@ -85,7 +87,7 @@ func TestWatchdog(t *testing.T) {
 	require.Equal(t, "WATCHDOG=1", heard())
 	require.ErrorIs(t, <-failures, hangs)
 	require.NoError(t, m.Ready("next"))
-	require.Equal(t, "READY=1\nSTATUS=next", heard(), "nothing was sent while it hung")
+	require.Equal(t, "READY=1\nSTATUS=next\nWATCHDOG_USEC=30000", heard(), "nothing was sent while it hung")
 	cancel()
 	<-done
 }

@@ -75,7 +75,14 @@ func (a *attempt) run(ctx context.Context) {
 	begun := time.Now()
 	p := newPump(a)
 	o, verdict := a.execute(ctx, p)
+	a.settle(ctx, o, verdict, p, begun)
+}
+
+// settle does what the verdict asks for.
+func (a *attempt) settle(ctx context.Context, o job.Outcome, verdict verdict, p *pump, begun time.Time) {
 	switch verdict {
+	case handedOn:
+		return
 	case dropped:
 		a.log.Warn("this attempt no longer stands: its run was ended and is not reported")
 		return
@@ -99,6 +106,7 @@ const (
 	reported verdict = iota // its outcome counts
 	giveBack                // it never ran, or a drain ended it: pending again
 	dropped                 // it is somebody else's now
+	handedOn                // the next worker of this id goes on with it
 )
 
 // execute runs the job's pipeline to its end.
@@ -136,17 +144,36 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	}
 	a.log.Info("run started", "pid", run.PID())
 	p.started(run.StartedAt)
-	lift := a.boundLog()
-	stuck := a.watch(ctx, run, p)
-	lift()
-	return a.conclude(run, stuck, p, project, &registry)
+	code := registry.Code
+	if code.Hash == "" {
+		code.Hash = registry.SourceHash
+	}
+	return a.attend(ctx, run, p, ground{python: project.Python, code: code}, newDeadline(a.j.Queue.Timeout))
 }
 
-// watch returns when the run is over, or is stuck: then the pids that live on.
-func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump) (stuck []int) {
+// ground is what a run stands on, as it was when it began.
+type ground struct {
+	python string
+	code   kedro.Code
+}
+
+// attend sees a run to its end, or to a handover.
+func (a *attempt) attend(ctx context.Context, run *executor.Run, p *pump, g ground, limit deadline) (job.Outcome, verdict) {
+	lift := a.boundLog()
+	stuck, over := a.watch(ctx, run, p, limit)
+	lift()
+	if !over {
+		a.handOn(HandedAttempt{Phase: phaseRunning, From: limit.from, Python: g.python, Code: g.code, Pump: p.hand()})
+		return job.Outcome{}, handedOn
+	}
+	return a.conclude(run, stuck, p, g)
+}
+
+// watch returns when the run is over, or is stuck: then the pids that live on. Where it is
+// not over, the worker is handed over, the executor is frozen, and so the run stays as it is.
+func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump, limit deadline) (stuck []int, over bool) {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
-	deadline := newDeadline(a.j.Queue.Timeout)
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	pumping, endPump := context.WithCancel(ctx)
@@ -159,9 +186,18 @@ func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump) (stuck 
 	for {
 		select {
 		case <-run.Done():
-			return nil
+			return nil, true
 		case <-run.Stuck():
-			return run.StuckPIDs()
+			return run.StuckPIDs(), true
+		case <-a.w.hand.frozen.Done():
+			select {
+			case <-run.Done():
+				return nil, true
+			case <-run.Stuck():
+				return run.StuckPIDs(), true
+			default:
+				return nil, false
+			}
 		case <-stop:
 			stop = nil
 			grace := a.w.o.Grace
@@ -171,7 +207,7 @@ func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump) (stuck 
 			a.log.Info("ending the run", "why", string(a.ending()))
 			beside.Go(func() { a.stopRun(ctx, run, grace) })
 		case <-ticker.C:
-			if deadline.passed() {
+			if limit.passed() {
 				a.end(endTimeout)
 			}
 		}
@@ -189,13 +225,13 @@ func (a *attempt) stopRun(ctx context.Context, run *executor.Run, grace executor
 		}
 	}()
 	var stuck *executor.StuckError
-	if err := run.Stop(ctx, grace); err != nil && !errors.As(err, &stuck) && ctx.Err() == nil {
+	if err := run.Stop(ctx, grace); err != nil && !errors.As(err, &stuck) && !errors.Is(err, executor.ErrHandover) && ctx.Err() == nil {
 		a.log.Error("the run can't be ended", "error", err)
 	}
 }
 
 // conclude says how the run ended, from its exit, its events and its log.
-func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, project *Project, registry *kedro.Registry) (job.Outcome, verdict) {
+func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, g ground) (job.Outcome, verdict) {
 	p.drainAll()
 	why := a.ending()
 	o := job.Outcome{Start: "cold", StartedAt: ptr(job.Truncate(run.StartedAt))}
@@ -219,7 +255,7 @@ func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, project *Pro
 			o.Status, o.Reason = job.Failed, job.Timeout
 			o.Message = fmt.Sprintf("The run was ended because it took longer than timeout_seconds (%s).", a.j.Queue.Timeout)
 		default:
-			a.judge(&o, exit, p, project)
+			a.judge(&o, exit, p, g)
 		}
 		if exit.Signal != 0 {
 			o.Signal = signalName(exit.Signal)
@@ -230,19 +266,19 @@ func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, project *Pro
 			o.Warnings = append(o.Warnings, fmt.Sprintf("The run left %d processes behind; they were killed.", n))
 		}
 	}
-	p.finish(&o, registry)
+	p.finish(&o, g.code)
 	return o, reported
 }
 
 // judge decides about a run that ended by itself.
-func (a *attempt) judge(o *job.Outcome, exit executor.Exit, p *pump, project *Project) {
+func (a *attempt) judge(o *job.Outcome, exit executor.Exit, p *pump, g ground) {
 	x := kedro.Exit{Code: exit.Code, OutOfMemory: exit.OutOfMemory}
 	if exit.Signal != 0 {
 		x.Signal = signalName(exit.Signal)
 	}
 	found := kedro.Outcome{}
 	if exit.Code != 0 {
-		found = kedro.Classify(x, &p.state, a.logTail(), project.Python)
+		found = kedro.Classify(x, &p.state, a.logTail(), g.python)
 	}
 	if found.Reason == "" {
 		o.Status = job.Completed
@@ -267,6 +303,8 @@ func (a *attempt) holdSlot(run *executor.Run) {
 		select {
 		case <-run.Done():
 			a.log.Info("the stuck processes are gone; their slot is free again")
+		case <-a.w.hand.frozen.Done():
+			a.handOn(HandedAttempt{Phase: phaseStuck})
 		case <-a.w.killed.Done():
 		}
 		a.w.mu.Lock()
@@ -277,6 +315,10 @@ func (a *attempt) holdSlot(run *executor.Run) {
 }
 
 func (a *attempt) startFailed(err error, project *Project) (job.Outcome, verdict) {
+	if errors.Is(err, executor.ErrHandover) {
+		a.handOn(HandedAttempt{Phase: phaseClaimed})
+		return job.Outcome{}, handedOn
+	}
 	var se *executor.StartError
 	if !errors.As(err, &se) || se.Kind == executor.NoResources || folderGone(se) {
 		return a.machine(err)
@@ -292,6 +334,7 @@ func (a *attempt) machine(err error) (job.Outcome, verdict) {
 	select {
 	case <-time.After(time.Second):
 	case <-a.stop:
+	case <-a.w.hand.frozen.Done():
 	}
 	return job.Outcome{}, giveBack
 }
@@ -304,10 +347,13 @@ func (a *attempt) unstarted(o job.Outcome) job.Outcome {
 
 func (a *attempt) giveBack(ctx context.Context) {
 	a.log.Info("the job goes back to the queue")
-	a.persist(ctx, "give back", func(ctx context.Context) error {
+	ok := a.persist(ctx, "give back", func(ctx context.Context) error {
 		_, err := a.w.o.Store.GiveBack(ctx, a.ref)
 		return err
 	})
+	if !ok && a.frozen() {
+		a.handOn(HandedAttempt{Phase: phaseReturned})
+	}
 }
 
 // report tells the store until it has it. What it can't tell before Kill stays in
@@ -317,13 +363,16 @@ func (a *attempt) report(ctx context.Context, o job.Outcome, last store.Advance,
 		_, err := a.w.o.Store.Report(ctx, a.ref, o, last)
 		return err
 	})
-	if ok {
+	switch {
+	case ok:
 		a.log.Debug("reported", "claimed_to_reported", time.Since(begun))
+	case a.frozen():
+		a.handOn(HandedAttempt{Phase: phaseEnded, Outcome: &o, Last: &last})
 	}
 }
 
-// persist repeats a write to the store until it succeeds, is refused for good, or
-// Kill is called. It reports whether the store has it.
+// persist repeats a write to the store until it succeeds, is refused for good, Kill is
+// called or the worker is handed over. It reports whether the store has it.
 func (a *attempt) persist(ctx context.Context, what string, write func(context.Context) error) bool {
 	wait := 100 * time.Millisecond
 	for {
@@ -339,6 +388,8 @@ func (a *attempt) persist(ctx context.Context, what string, write func(context.C
 		select {
 		case <-time.After(wait):
 		case <-a.w.killed.Done():
+			return false
+		case <-a.w.hand.frozen.Done():
 			return false
 		}
 		wait = min(2*wait, 2*time.Second)

@@ -158,7 +158,7 @@ func (p *pump) flush(ctx context.Context) error {
 }
 
 // finish closes the nodes and puts results and progress into the outcome.
-func (p *pump) finish(o *job.Outcome, registry *kedro.Registry) {
+func (p *pump) finish(o *job.Outcome, code kedro.Code) {
 	how := kedro.EndFailed
 	switch {
 	case o.Status == job.Completed && (p.state.Ended || !p.state.Hooked):
@@ -172,10 +172,6 @@ func (p *pump) finish(o *job.Outcome, registry *kedro.Registry) {
 		progress := p.progress
 		progress.Running = []string{}
 		o.Progress = &progress
-	}
-	code := registry.Code
-	if code.Hash == "" {
-		code.Hash = registry.SourceHash
 	}
 	results, err := p.state.Results(&code)
 	if err != nil {

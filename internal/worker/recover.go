@@ -19,6 +19,8 @@ func (w *Worker) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
+	// What was handed over Run reports, with all that goes with it.
+	held = slices.DeleteFunc(held, func(j job.Job) bool { return j.Worker == w.o.Self.ID })
 	workers, err := w.o.Store.Workers(ctx, time.Now())
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
@@ -62,6 +64,26 @@ func (w *Worker) ReportLeft(ctx context.Context, dead string) (over bool, err er
 		return false, fmt.Errorf("recover: %w", err)
 	}
 	return !slices.ContainsFunc(workers, func(other store.Worker) bool { return other.ID == dead }), nil
+}
+
+// ReturnForgotten gives back what this worker holds and was not handed, where it goes on
+// for an earlier one of its id: claims whose answers were lost.
+func (w *Worker) ReturnForgotten(ctx context.Context) error {
+	held, err := w.o.Store.Held(ctx)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	for _, j := range heldBy(held, w.o.Self.ID) {
+		ref := job.Ref{JobID: j.ID, Attempt: j.Attempt, Worker: j.Worker}
+		if w.adopts(ref) {
+			continue
+		}
+		if _, err := w.o.Store.GiveBack(ctx, ref); err != nil && !errors.Is(err, job.ErrFenced) {
+			return fmt.Errorf("recover job %s: %w", ref.JobID, err)
+		}
+		w.o.Log.Warn("a job that this worker held and never heard of goes back to the queue", "job", ref.JobID, "attempt", ref.Attempt)
+	}
+	return nil
 }
 
 func heldBy(held []job.Job, worker string) []job.Job {

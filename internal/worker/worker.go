@@ -73,6 +73,8 @@ type Worker struct {
 	kill   context.CancelFunc
 
 	claiming, cancelling pulse // of the two loops
+	hand                 *handover
+	stopWork             context.CancelFunc // ends the context of what is under way; set by Run
 
 	mu     sync.Mutex
 	active map[string]*attempt // by job id
@@ -83,7 +85,7 @@ type Worker struct {
 func New(o Options) *Worker {
 	w := &Worker{
 		o: o, projects: map[string]*Project{}, gone: map[string]bool{}, poll: time.Second, freed: make(chan struct{}, 1), active: map[string]*attempt{},
-		steps: clock.NewSteps(o.Wall, clock.SinceBoot),
+		hand: newHandover(), steps: clock.NewSteps(o.Wall, clock.SinceBoot),
 	}
 	w.killed, w.kill = context.WithCancel(context.Background())
 	for i := range o.Projects {
@@ -102,20 +104,32 @@ func (w *Worker) Enter(ctx context.Context) error { return w.save(ctx, store.Wor
 
 // Run claims and runs jobs until ctx ends or somebody asks the store to drain this
 // worker; then it claims no more, waits for its runs up to Options.Drain, ends what is left and gives it back to the queue. It returns
-// when no run is left and everything is reported, or Kill was called.
+// when no run is left and everything is reported, or Kill was called; or when HandOver
+// has told what is left.
 func (w *Worker) Run(ctx context.Context) error {
 	// What is under way must be able to end after ctx: it has a context of its own.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	w.stopWork = cancel
+	w.resumeAll(work)
 	cancels := make(chan struct{})
 	go func() { defer close(cancels); w.watchCancels(work) }()
 
 	claiming, stopWatch := w.untilDrained(ctx)
+	unhook := context.AfterFunc(w.hand.begun, stopWatch)
 	w.claimLoop(claiming, work)
+	unhook()
 	stopWatch()
-	w.drain(work)
+	handed := w.hand.begun.Err() != nil || w.drain(work)
+	close(w.hand.quiet)
+	if handed {
+		<-w.hand.taken
+	}
 	cancel()
 	<-cancels
+	if handed {
+		return nil
+	}
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()
 	if err := w.save(last, store.WorkerStopped); err != nil {
@@ -228,7 +242,8 @@ func (w *Worker) wait(ctx context.Context, queue <-chan struct{}, failing bool) 
 	}
 }
 
-func (w *Worker) drain(work context.Context) {
+// drain ends with the last run, or with a handover.
+func (w *Worker) drain(work context.Context) (handed bool) {
 	idle := make(chan struct{})
 	go func() { w.wg.Wait(); close(idle) }()
 	if n := w.running(); n > 0 {
@@ -241,7 +256,9 @@ func (w *Worker) drain(work context.Context) {
 	defer timer.Stop()
 	select {
 	case <-idle:
-		return
+		return false
+	case <-w.hand.begun.Done():
+		return true
 	case <-timer.C:
 		w.o.Log.Info("drain_timeout is over: ending the runs that are left; their jobs go back to the queue", "runs", w.running())
 	case <-w.killed.Done():
@@ -251,7 +268,9 @@ func (w *Worker) drain(work context.Context) {
 	defer giveUp.Stop()
 	select {
 	case <-idle:
-		return
+		return false
+	case <-w.hand.begun.Done():
+		return true
 	case <-giveUp.C: // the store takes no report: the run folders keep them for the next start
 		w.Kill()
 	}
@@ -262,6 +281,7 @@ func (w *Worker) drain(work context.Context) {
 	case <-last.C:
 		w.o.Log.Error("stopping although not every run has come to its end; the next start settles what is left")
 	}
+	return false
 }
 
 // reportTime is how long a worker that stops goes on trying to report.
@@ -305,14 +325,19 @@ func (w *Worker) watchCancels(ctx context.Context) {
 
 func (w *Worker) begin(ctx context.Context, j job.Job) {
 	a := newAttempt(w, j)
+	w.launch(a, func() { a.run(ctx) })
+}
+
+// launch gives an attempt a slot and a goroutine.
+func (w *Worker) launch(a *attempt, run func()) {
 	w.mu.Lock()
-	w.active[j.ID] = a
+	w.active[a.ref.JobID] = a
 	w.mu.Unlock()
 	w.wg.Add(1)
 	go func() {
 		defer w.wg.Done()
 		defer w.release(a)
-		a.run(ctx)
+		run()
 	}()
 }
 

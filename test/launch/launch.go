@@ -51,9 +51,12 @@ func Python(root string) (string, error) {
 
 // Build makes the binary in dir and gives its path. It has the race detector where the
 // tests have it.
-func Build(root, dir string) (string, error) {
+func Build(root, dir string) (string, error) { return BuildVersion(root, dir, "dev") }
+
+// BuildVersion is Build of a binary that says it has this version.
+func BuildVersion(root, dir, version string) (string, error) {
 	binary := filepath.Join(dir, "kedrod")
-	args := []string{"build", "-buildvcs=false", "-o", binary}
+	args := []string{"build", "-buildvcs=false", "-ldflags", "-X main.version=" + version, "-o", binary}
 	environ := os.Environ()
 	if RaceDetector {
 		args = append(args, "-race")

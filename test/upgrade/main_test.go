@@ -6,12 +6,13 @@ package upgrade
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/kedrod/kedrod/test/launch"
 )
 
-var binary string // the kedrod that is tested
+var binary, binary2 string // kedrod, of versions one and two
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -25,7 +26,10 @@ func run(m *testing.M) int {
 	if err != nil {
 		return fail(err)
 	}
-	if binary, err = launch.Build(root, scratch); err != nil {
+	if binary, err = launch.BuildVersion(root, filepath.Join(scratch, "one"), "one"); err != nil {
+		return fail(err)
+	}
+	if binary2, err = launch.BuildVersion(root, filepath.Join(scratch, "two"), "two"); err != nil {
 		return fail(err)
 	}
 	return m.Run()

@@ -64,7 +64,7 @@ func serve(t *testing.T, env []string, args ...string) *server {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("kedrod's log:\n%s", launch.Tail(s.Log.String(), 80))
+			t.Logf("kedrod's log:\n%s", launch.Tail(s.Log.String(), 2000))
 		}
 	})
 	s.Client, err = client.New(p.Base, client.Config{})
