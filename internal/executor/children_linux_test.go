@@ -16,7 +16,7 @@ import (
 )
 
 // tickSpan is the deadline of a worker that is about to be stopped, long enough that all this happens before.
-const tickSpan = 1500 * time.Millisecond
+const tickSpan = 2500 * time.Millisecond
 
 // lockVariable names the lock file of a worker, if it is to have one.
 const lockVariable = "TEST_LOCK_FILE"

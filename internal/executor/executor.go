@@ -57,6 +57,10 @@ type Options struct {
 }
 
 // Executor starts runs and helper processes. It is safe for concurrent use.
+//
+// What outlives an exec of this process, and is to be handed to the new image for it to go on: the guard's socket and pid with the number of the last
+// message (guard.guard), its registrations and deadline (guard.runs, guard.deadline), the lock's descriptor, the folder of the control groups, and
+// of each run (live) id, pid, start, its times and its group. Descriptors are closed on exec until somebody says otherwise.
 type Executor struct {
 	opts    Options
 	log     *slog.Logger

@@ -25,10 +25,10 @@ func startWorker(t *testing.T, mode, script string, pids int) (*exec.Cmd, string
 
 // victim is a worker in a process of its own.
 type victim struct {
-	cmd   *exec.Cmd
-	id    string
-	guard int   // its pid, where the mode says it
-	pids  []int // printed by its runs
+	cmd  *exec.Cmd
+	id   string
+	said int   // what the mode says at the start: the deadline, or the pid of the guard
+	pids []int // printed by its runs
 }
 
 // startVictim starts one that keeps its lock in a folder, "" for none.
@@ -55,7 +55,7 @@ func startVictim(t *testing.T, locks, mode, script string, pids int) victim {
 		require.True(t, in.Scan(), "the worker ended")
 		if said, ok := strings.CutPrefix(in.Text(), "started"); ok {
 			started = true
-			w.guard, _ = strconv.Atoi(strings.TrimSpace(said))
+			w.said, _ = strconv.Atoi(strings.TrimSpace(said))
 			continue
 		}
 		pid, err := strconv.Atoi(in.Text())

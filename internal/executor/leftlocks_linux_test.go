@@ -36,9 +36,9 @@ func TestWorkerAndGuardKilledAtOnce(t *testing.T) {
 	t.Cleanup(func() { _ = stranger.Process.Kill(); _ = stranger.Wait() })
 
 	killed := time.Now()
-	require.NoError(t, syscall.Kill(w.guard, syscall.SIGSTOP)) // else it could be quicker than its end
+	require.NoError(t, syscall.Kill(w.said, syscall.SIGSTOP)) // else it could be quicker than its end
 	require.NoError(t, w.cmd.Process.Kill())
-	require.NoError(t, syscall.Kill(w.guard, syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(w.said, syscall.SIGKILL))
 	_ = w.cmd.Wait()
 	l := onlyLeft(t, dir)
 	require.Equal(t, w.id, l.Worker)
@@ -60,7 +60,7 @@ func TestWorkerAndGuardKilledAtOnce(t *testing.T) {
 func TestTheGuardHoldsTheLockToo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "workers")
 	w := startVictim(t, dir, "once", anEscape, 2)
-	require.NoError(t, syscall.Kill(w.guard, syscall.SIGSTOP))
+	require.NoError(t, syscall.Kill(w.said, syscall.SIGSTOP))
 	require.NoError(t, w.cmd.Process.Kill())
 	_ = w.cmd.Wait()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -70,7 +70,7 @@ func TestTheGuardHoldsTheLockToo(t *testing.T) {
 	require.Empty(t, left, "the lock is the guard's while it lives")
 	require.Len(t, aliveOf(w.pids), 2)
 
-	require.NoError(t, syscall.Kill(w.guard, syscall.SIGCONT))
+	require.NoError(t, syscall.Kill(w.said, syscall.SIGCONT))
 	l := onlyLeft(t, dir) // waits for the guard
 	require.Empty(t, aliveOf(w.pids), "it let go of the lock when it was done")
 	require.NoError(t, l.Clear(t.Context()))
@@ -81,7 +81,7 @@ func TestTheGuardHoldsTheLockToo(t *testing.T) {
 func TestAReplacedGuardHoldsTheLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "workers")
 	w := startVictim(t, dir, "replace", anEscape, 4)
-	require.NoError(t, syscall.Kill(w.guard, syscall.SIGSTOP))
+	require.NoError(t, syscall.Kill(w.said, syscall.SIGSTOP))
 	require.NoError(t, w.cmd.Process.Kill())
 	_ = w.cmd.Wait()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -89,7 +89,7 @@ func TestAReplacedGuardHoldsTheLock(t *testing.T) {
 	left, err := LeftLocks(ctx, dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
-	require.NoError(t, syscall.Kill(w.guard, syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(w.said, syscall.SIGKILL))
 	l := onlyLeft(t, dir)
 	require.NoError(t, l.Clear(t.Context()))
 	requireGone(t, w.pids...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -173,6 +174,34 @@ func TestRunsDoNotTouchEachOther(t *testing.T) {
 	require.Len(t, aliveOf(append(pidB, b.PID())), 2)
 	require.NoError(t, b.Stop(t.Context(), Grace{}))
 	require.Empty(t, aliveOf(pidB))
+}
+
+// TestStrangersAreLetBe: processes of another session, of another worker's marker, of one that begins the same, and of another user where that can be
+// tried, none of which the run has started.
+func TestStrangersAreLetBe(t *testing.T) {
+	e := newExecutor(t)
+	var pids []int
+	stranger := func(marker string, user *syscall.Credential) {
+		cmd := exec.Command("sleep", "600")
+		cmd.Env = append(plainEnv, marker)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: marker == "", Setpgid: marker != "", Credential: user}
+		require.NoError(t, cmd.Start())
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		pids = append(pids, cmd.Process.Pid)
+	}
+	if e.cgroups != nil { // else a child of ours in a session of its own is what an unmarked orphan of a run would be
+		stranger("", nil)
+	}
+	stranger("KEDROD_MARKER="+e.opts.WorkerID+"2/a", nil)
+	stranger("KEDROD_MARKER="+e.opts.WorkerID+"/ab", nil)
+	if os.Geteuid() == 0 {
+		stranger("KEDROD_MARKER=x/a", &syscall.Credential{Uid: 65534, Gid: 65534})
+	}
+	r, _ := startShell(t, e, "a", "setsid sleep 600 & sleep 600")
+	require.NoError(t, r.Stop(t.Context(), Grace{}))
+	r, _ = startShell(t, e, "b", "setsid sleep 600 & exit 0")
+	waitExit(t, r)
+	require.Len(t, aliveOf(pids), len(pids))
 }
 
 func TestStopWhoseContextEnds(t *testing.T) {
