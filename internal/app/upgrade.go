@@ -236,7 +236,7 @@ func (n *newcomers) close() {
 }
 
 // newcomersTime is how long a connection may be silent once nobody else is let in.
-const newcomersTime = 500 * time.Millisecond
+const newcomersTime = 2 * time.Second
 
 // shutdown ends the API: requests under way have 3 s.
 func (s *server) shutdown(ctx context.Context) {
