@@ -63,7 +63,7 @@ func processorTime(b *testing.B, server int) time.Duration {
 // force. The server flushes each commit. It also tells how long a claim and a report take.
 func BenchmarkClaims(b *testing.B) {
 	const workers, slots, limited = 8, 8, 5
-	server := pgtest.Start(b, pgtest.Options{Durable: true, Settings: map[string]string{"shared_buffers": "256MB"}})
+	server := pgtest.Start(b, pgtest.Options{Durable: true, Settings: map[string]string{"shared_buffers": "1GB", "max_wal_size": "4GB"}})
 	url := server.Database(b)
 	l := store.Limits{Pipelines: map[store.PipelineOf]int{}}
 	for i := range limited {
@@ -79,6 +79,7 @@ func BenchmarkClaims(b *testing.B) {
 	execute(b, url, fmt.Sprintf(finished, 1_000_000))
 	execute(b, url, fmt.Sprintf(waiting, b.N+b.N/3+1000))
 	execute(b, url, "VACUUM ANALYZE")
+	execute(b, url, "CHECKPOINT")
 	var claimed, over atomic.Int64
 	var running [limited]atomic.Int64
 	var mu sync.Mutex
