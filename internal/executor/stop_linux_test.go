@@ -183,7 +183,7 @@ func TestStrangersAreLetBe(t *testing.T) {
 	var pids []int
 	stranger := func(marker string, user *syscall.Credential) {
 		cmd := exec.Command("sleep", "600")
-		cmd.Env = append(plainEnv, marker)
+		cmd.Env = []string{plainEnv[0], marker}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: marker == "", Setpgid: marker != "", Credential: user}
 		require.NoError(t, cmd.Start())
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
