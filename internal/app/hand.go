@@ -135,7 +135,9 @@ func identity(cfg config.Config, version string) (store.Worker, error) {
 	if err != nil {
 		host = "localhost"
 	}
+	here := executor.Here()
 	return store.Worker{
 		ID: id.String(), Host: host, PID: os.Getpid(), Version: version, Slots: cfg.Concurrency, Labels: cfg.WorkerLabels, StartedAt: job.Truncate(time.Now()),
+		BootID: here.BootID, PIDNamespace: here.PIDNamespace,
 	}, nil
 }

@@ -23,12 +23,16 @@ func (w *Worker) untilDrained(ctx context.Context) (context.Context, func()) {
 	return claiming, func() { cancel(); <-watched }
 }
 
-// watchDrain returns when a drain was asked for, which it looks for at a wake-up and each
-// second, or ctx ends.
+// drainPolls is how many polls pass between two looks that no wake-up asked for: a drain
+// is rare, and who asks for one sees whether it has begun.
+const drainPolls = 5
+
+// watchDrain returns when a drain was asked for, which it looks for at a wake-up and now
+// and then, or ctx ends.
 func (w *Worker) watchDrain(ctx context.Context) (asked bool) {
 	wake, unsubscribe := w.o.Store.Subscribe(store.TopicDrain)
 	defer unsubscribe()
-	ticker := time.NewTicker(w.poll)
+	ticker := time.NewTicker(drainPolls * w.poll)
 	defer ticker.Stop()
 	failing := false
 	for {
@@ -37,7 +41,7 @@ func (w *Worker) watchDrain(ctx context.Context) (asked bool) {
 		case asked:
 			return true
 		case err != nil && !failing && !errors.Is(err, context.Canceled):
-			w.o.Log.Warn("whether this worker is to drain can't be read; trying again each second", "error", err)
+			w.o.Log.Warn("whether this worker is to drain can't be read; trying again", "error", err)
 		}
 		failing = err != nil
 		select {
