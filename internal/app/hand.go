@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kedrod/kedrod/internal/clock"
 	"github.com/kedrod/kedrod/internal/compress"
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/executor"
@@ -50,11 +51,15 @@ func (n *node) enlist(ctx context.Context) error {
 			return err
 		}
 	}
-	h.worker = worker.New(worker.Options{
+	o := worker.Options{
 		Self: self, Store: n.store, Starter: exec, Projects: n.projects.forWorker(), Runs: n.runs,
 		Grace: executor.Grace{Int: n.cfg.StopGrace.Int, Term: n.cfg.StopGrace.Term}, Drain: n.cfg.DrainTimeout,
-		Watcher: n.watcher, LogSize: n.cfg.Retention.LogSize, Limits: n.projects.limits(), Wall: time.Now, Log: n.log,
-	})
+		Watcher: n.watcher, LogSize: n.cfg.Retention.LogSize, Limits: n.projects.limits(), Wall: time.Now, Boot: clock.SinceBoot, Lease: n.cfg.Lease, Log: n.log,
+	}
+	if o.Lease > 0 {
+		o.Tick = exec.Tick // the guard ends the runs should this process stand still
+	}
+	h.worker = worker.New(o)
 	from.adopt(h.worker, exec)
 	h.publisher = newPublisher(self.ID, n.projects, n.db, &compress.Packer{}, n.log)
 	return nil

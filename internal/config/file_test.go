@@ -49,7 +49,6 @@ func TestFileRefusals(t *testing.T) {
 		{"celery_broker: redis://u:hunter2@h/d", "celery_broker", "k.yaml:1: celery_broker is not supported in this version; remove it"},
 		{"celery_broker_file: /x", "celery_broker_file", "k.yaml:1: celery_broker_file is not supported in this version; remove it"},
 		{"database_url: {password: hunter2}", "database_url", "k.yaml:1: database_url must be a single value"},
-		{"lease: 60s", "lease", "k.yaml:1: lease is not supported in this version; remove it"},
 		{"cors_origin: [\"https://a.example\", \"*\"]", "cors_origin", "k.yaml:1: cors_origin must name origins: with * a page of any site could call"},
 		{"- a", "", "k.yaml must hold settings, one KEY: VALUE a line"},
 		{"a: [", "", "k.yaml is no YAML: line 1: did not find expected node content"},

@@ -319,7 +319,7 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 }
 
 func TestLaterSettingsAreRefusedByName(t *testing.T) {
-	values := map[string]string{"lease": "30s",
+	values := map[string]string{
 		"projects.warm": "auto",
 		"celery_broker": "redis://h", "celery_backend": "redis://h"}
 	for _, s := range settings() {
@@ -351,5 +351,21 @@ func TestRefusedFlags(t *testing.T) {
 		require.ErrorAs(t, err, &refused, "%v", args)
 		require.Equal(t, fault.Invalid, refused.Code)
 		require.NotEmpty(t, refused.Fields)
+	}
+}
+
+func TestALeaseIsOfWorkersThatShareADatabase(t *testing.T) {
+	w := newWorld(t)
+	w.file("kedrod.yaml", "lease: 60s")
+	_, _, err := Load(nil, w.environ, w.cwd)
+	require.ErrorContains(t, err, "lease")
+	w.file("kedrod.yaml", "lease: 60s\ndatabase_url: postgres://h/d")
+	c, _, err := Load(nil, w.environ, w.cwd)
+	require.NoError(t, err)
+	require.Equal(t, time.Minute, c.Lease)
+	for _, outside := range []string{"2s", "6m"} {
+		w.file("kedrod.yaml", "lease: "+outside+"\ndatabase_url: postgres://h/d")
+		_, _, err := Load(nil, w.environ, w.cwd)
+		require.ErrorContains(t, err, "lease")
 	}
 }

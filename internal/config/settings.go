@@ -39,7 +39,7 @@ func settings() []setting {
 		{key: "data_dir", flag: "data-dir", usage: "folder that holds jobs, logs and caches (default $XDG_STATE_HOME/kedrod)", check: isText},
 		{key: "database_url", flag: "database-url", usage: "keep jobs in this PostgreSQL database, postgres://USER@HOST/DATABASE, in place of jobs.db in the data folder", secret: true, check: isText},
 		{key: "database_url_file", flag: "database-url-file", usage: "file that holds the database's URL, which may have a password in it", check: isText},
-		{key: "lease", flag: "lease", later: true, usage: "with a database: how long a worker may be out of touch with it before others take its jobs", fallback: "15s", check: isLease},
+		{key: "lease", flag: "lease", usage: "with a database: how long a worker may be out of touch with it before others take its jobs", fallback: "15s", check: isLease},
 		{key: "concurrency", flag: "concurrency", usage: "how many runs at once", fallback: strconv.Itoa(min(runtime.NumCPU(), 4)), check: isCount},
 		{key: "run_memory", flag: "run-memory", usage: "how much memory a run may use, such as 4GB (0B: any amount)", fallback: "0B", check: isRunMemory},
 		{key: "run_cpus", flag: "run-cpus", usage: "how many CPUs a run may use at once, such as 1.5 (0: any number)", fallback: "0", check: isCPUs},

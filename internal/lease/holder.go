@@ -26,6 +26,25 @@ func NewHolder(lease time.Duration, beat int64) *Holder {
 	return &Holder{lease: lease, beat: beat, unknown: map[job.Ref]time.Duration{}}
 }
 
+// State is what another Holder of the same worker needs to go on, on the same boot.
+type State struct {
+	Beat     int64         `json:"beat"`
+	Renewed  bool          `json:"renewed,omitempty"`
+	Sent     time.Duration `json:"sent,omitempty"`
+	Quiet    time.Duration `json:"quiet,omitempty"`
+	Timeline string        `json:"timeline,omitempty"`
+}
+
+// State tells where the lease stands. Nothing may be sent after it.
+func (h *Holder) State() State { return State{h.beat, h.renewed, h.sent, h.quiet, h.timeline} }
+
+// Resume goes on where another Holder was.
+func Resume(lease time.Duration, s State) *Holder {
+	h := NewHolder(lease, s.Beat)
+	h.renewed, h.sent, h.quiet, h.timeline = s.Renewed, s.Sent, s.Quiet, s.Timeline
+	return h
+}
+
 // Due tells whether it is time for a renewal.
 func (h *Holder) Due(now time.Duration) bool { return now >= h.next }
 

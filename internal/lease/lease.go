@@ -22,8 +22,8 @@ func Every(lease time.Duration) time.Duration { return paced(lease) / 5 }
 // Try is how long one renewal may take.
 func Try(lease time.Duration) time.Duration { return paced(lease) * 2 / 15 }
 
-// Retry is the pause after a renewal that failed.
-func Retry(lease time.Duration) time.Duration { return paced(lease) / 30 }
+// Retry is the pause after a renewal that failed, at most a second.
+func Retry(lease time.Duration) time.Duration { return min(paced(lease)/30, time.Second) }
 
 // Answer is how long after it was sent a claim's answer may be used, and shorter than
 // what it takes to give back a job that the worker does not know.

@@ -23,4 +23,6 @@ func (p *pulse) silent() time.Duration {
 // Silent is for how long one of the worker's loops has not come round: about a second
 // where all is well, whatever the store answers, and more where a call to it hangs. It is
 // 0 before and after Run.
-func (w *Worker) Silent() time.Duration { return max(w.claiming.silent(), w.cancelling.silent()) }
+func (w *Worker) Silent() time.Duration {
+	return max(w.claiming.silent(), w.cancelling.silent(), w.keeping.silent())
+}

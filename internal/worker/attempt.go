@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -17,7 +18,6 @@ import (
 	"github.com/kedrod/kedrod/internal/kedro"
 	"github.com/kedrod/kedrod/internal/regular"
 	"github.com/kedrod/kedrod/internal/rundir"
-	"github.com/kedrod/kedrod/internal/store"
 )
 
 // ending is why we end a run ourselves.
@@ -29,6 +29,7 @@ const (
 	endTimeout ending = "timeout"
 	endDrain   ending = "drain"  // its job goes back to the queue
 	endFenced  ending = "fenced" // the attempt no longer stands
+	endLease   ending = "lease"  // others may take the job, or have taken it
 )
 
 // attempt is one run under way. Its goroutine is begin's.
@@ -39,9 +40,14 @@ type attempt struct {
 	dir rundir.Dir
 	log *slog.Logger
 
+	heard  time.Duration // when the claim's answer came, by Options.Boot
+	before []*attempt    // of the same job, to be gone before this one starts
+	gone   chan struct{} // closed when no process of the run is left, or one is stuck
+
 	mu   sync.Mutex
 	why  ending
 	stop chan struct{} // closed when why is set
+	hard chan struct{} // closed when there is no more time for a grace
 }
 
 func newAttempt(w *Worker, j job.Job) *attempt {
@@ -49,9 +55,12 @@ func newAttempt(w *Worker, j job.Job) *attempt {
 		w: w, j: j, ref: job.Ref{JobID: j.ID, Attempt: j.Attempt, Worker: w.o.Self.ID},
 		dir:  w.o.Runs.Attempt(j.ID, j.Attempt),
 		log:  w.o.Log.With("job", j.ID, "attempt", j.Attempt, "pipeline", j.Pipeline),
-		stop: make(chan struct{}),
+		stop: make(chan struct{}), hard: make(chan struct{}), gone: make(chan struct{}),
 	}
 }
+
+// slot names the attempt among those that take up a slot.
+func (a *attempt) slot() string { return a.ref.JobID + "." + strconv.Itoa(a.ref.Attempt) }
 
 // end asks for the run's end; the first reason stands, except that a timeout or a
 // cancel that is under way when the worker drains stays what it is.
@@ -64,6 +73,18 @@ func (a *attempt) end(why ending) {
 	}
 }
 
+// kill is end without any grace, also where the run is being ended with some already.
+func (a *attempt) kill(why ending) {
+	a.end(why)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case <-a.hard:
+	default:
+		close(a.hard)
+	}
+}
+
 func (a *attempt) ending() ending {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -73,8 +94,14 @@ func (a *attempt) ending() ending {
 // run sees the attempt through: start, watch, outcome on disk, report.
 func (a *attempt) run(ctx context.Context) {
 	begun := time.Now()
+	for _, other := range a.before {
+		other.kill(endFenced)
+		<-other.gone
+	}
+	a.before = nil
 	p := newPump(a)
 	o, verdict := a.execute(ctx, p)
+	close(a.gone)
 	a.settle(ctx, o, verdict, p, begun)
 }
 
@@ -88,6 +115,10 @@ func (a *attempt) settle(ctx context.Context, o job.Outcome, verdict verdict, p 
 		return
 	case giveBack:
 		a.giveBack(ctx)
+		return
+	case abandoned:
+		a.w.release(a)
+		a.abandon(ctx)
 		return
 	case reported:
 	}
@@ -103,10 +134,11 @@ func (a *attempt) settle(ctx context.Context, o job.Outcome, verdict verdict, p 
 type verdict int
 
 const (
-	reported verdict = iota // its outcome counts
-	giveBack                // it never ran, or a drain ended it: pending again
-	dropped                 // it is somebody else's now
-	handedOn                // the next worker of this id goes on with it
+	reported  verdict = iota // its outcome counts
+	giveBack                 // it never ran, or a drain ended it: pending again
+	dropped                  // it is somebody else's now
+	abandoned                // it was ended because the lease was over: a recovery
+	handedOn                 // the next worker of this id goes on with it
 )
 
 // execute runs the job's pipeline to its end.
@@ -132,11 +164,14 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	}
 	defer logFile.Close()
 	spec.Output = logFile
-	if why := a.ending(); why == endCancel || why == endDrain {
-		if why == endCancel {
-			return a.unstarted(job.Outcome{Status: job.Cancelled}), reported
-		}
+	switch a.ending() {
+	case endCancel:
+		return a.unstarted(job.Outcome{Status: job.Cancelled}), reported
+	case endDrain, endLease: // it never ran
 		return job.Outcome{}, giveBack
+	case endFenced:
+		return job.Outcome{}, dropped
+	case endNone, endTimeout:
 	}
 	run, err := a.w.o.Starter.Start(ctx, spec)
 	if err != nil {
@@ -182,7 +217,7 @@ func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump, limit d
 	unwatch := context.AfterFunc(a.w.killed, endPump) // a store that hangs holds no second signal up
 	defer unwatch()
 	beside.Go(func() { defer endPump(); p.loop(pumping, quit) })
-	stop := a.stop
+	stop, hard := a.stop, a.hard
 	for {
 		select {
 		case <-run.Done():
@@ -201,11 +236,14 @@ func (a *attempt) watch(ctx context.Context, run *executor.Run, p *pump, limit d
 		case <-stop:
 			stop = nil
 			grace := a.w.o.Grace
-			if a.ending() == endFenced {
+			if why := a.ending(); why == endFenced || why == endLease {
 				grace = executor.Grace{}
 			}
 			a.log.Info("ending the run", "why", string(a.ending()))
 			beside.Go(func() { a.stopRun(ctx, run, grace) })
+		case <-hard:
+			hard = nil
+			beside.Go(func() { a.stopRun(ctx, run, executor.Grace{}) })
 		case <-ticker.C:
 			if limit.passed() {
 				a.end(endTimeout)
@@ -245,8 +283,10 @@ func (a *attempt) conclude(run *executor.Run, stuck []int, p *pump, g ground) (j
 		exit := run.Exit()
 		o.EndedAt, o.ExecutionTime = job.Truncate(exit.EndedAt), round(exit.Elapsed.Seconds())
 		switch {
-		case why == endFenced:
+		case exit.Stopped && why == endFenced:
 			return o, dropped
+		case exit.Stopped && why == endLease:
+			return o, abandoned
 		case exit.Stopped && why == endDrain:
 			return o, giveBack
 		case exit.Stopped && why == endCancel:
@@ -294,7 +334,7 @@ func (a *attempt) judge(o *job.Outcome, exit executor.Exit, p *pump, g ground) {
 // goroutine that ends with them or with the worker.
 func (a *attempt) holdSlot(run *executor.Run) {
 	a.w.wg.Add(1)
-	hold := "stuck:" + a.ref.JobID
+	hold := "stuck:" + a.slot()
 	a.w.mu.Lock()
 	a.w.active[hold] = a
 	a.w.mu.Unlock()
@@ -343,57 +383,6 @@ func (a *attempt) machine(err error) (job.Outcome, verdict) {
 func (a *attempt) unstarted(o job.Outcome) job.Outcome {
 	o.EndedAt = job.Truncate(time.Now())
 	return o
-}
-
-func (a *attempt) giveBack(ctx context.Context) {
-	a.log.Info("the job goes back to the queue")
-	ok := a.persist(ctx, "give back", func(ctx context.Context) error {
-		_, err := a.w.o.Store.GiveBack(ctx, a.ref)
-		return err
-	})
-	if !ok && a.frozen() {
-		a.handOn(HandedAttempt{Phase: phaseReturned})
-	}
-}
-
-// report tells the store until it has it. What it can't tell before Kill stays in
-// the run's folder for the next start.
-func (a *attempt) report(ctx context.Context, o job.Outcome, last store.Advance, begun time.Time) {
-	ok := a.persist(ctx, "report", func(ctx context.Context) error {
-		_, err := a.w.o.Store.Report(ctx, a.ref, o, last)
-		return err
-	})
-	switch {
-	case ok:
-		a.log.Debug("reported", "claimed_to_reported", time.Since(begun))
-	case a.frozen():
-		a.handOn(HandedAttempt{Phase: phaseEnded, Outcome: &o, Last: &last})
-	}
-}
-
-// persist repeats a write to the store until it succeeds, is refused for good, Kill is
-// called or the worker is handed over. It reports whether the store has it.
-func (a *attempt) persist(ctx context.Context, what string, write func(context.Context) error) bool {
-	wait := 100 * time.Millisecond
-	for {
-		err := write(ctx)
-		switch {
-		case err == nil:
-			return true
-		case errors.Is(err, job.ErrFenced):
-			a.log.Warn("refused: the attempt no longer stands", "what", what)
-			return true
-		}
-		a.log.Error("the store can't take it; trying again", "what", what, "error", err)
-		select {
-		case <-time.After(wait):
-		case <-a.w.killed.Done():
-			return false
-		case <-a.w.hand.frozen.Done():
-			return false
-		}
-		wait = min(2*wait, 2*time.Second)
-	}
 }
 
 // logTail is the end of the log, for Classify.

@@ -9,6 +9,7 @@ import (
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/lease"
 	"github.com/kedrod/kedrod/internal/store"
 )
 
@@ -16,17 +17,19 @@ import (
 // binary's, or this one's where the exec fails.
 type Handed struct {
 	Attempts []HandedAttempt `json:"attempts"`
+	Lease    lease.State     `json:"lease"`
 }
 
 // phase is where an attempt stood.
 type phase string
 
 const (
-	phaseClaimed  phase = "claimed"  // no process was started
-	phaseRunning  phase = "running"  // its run is the executor's
-	phaseEnded    phase = "ended"    // its outcome is not reported
-	phaseReturned phase = "returned" // it is not given back yet
-	phaseStuck    phase = "stuck"    // reported; what is left of its run holds the slot
+	phaseClaimed   phase = "claimed"   // no process was started
+	phaseRunning   phase = "running"   // its run is the executor's
+	phaseEnded     phase = "ended"     // its outcome is not reported
+	phaseReturned  phase = "returned"  // it is not given back yet
+	phaseAbandoned phase = "abandoned" // that its run was ended for the lease is not told yet
+	phaseStuck     phase = "stuck"     // reported; what is left of its run holds the slot
 )
 
 // HandedAttempt is one attempt. What is set beside Job and Phase depends on the phase.
@@ -86,14 +89,16 @@ func (w *Worker) HandOver(freeze func() error) (Handed, error) {
 		w.stopWork()
 		<-still
 	}
+	w.lease.stop()
 	close(w.hand.taken)
-	return Handed{Attempts: w.hand.attempts}, err
+	return Handed{Attempts: w.hand.attempts, Lease: w.lease.state()}, err
 }
 
 // Adopt has Run begin with what was handed over by a worker of the same id; runs are the
 // executor's, by their ids. Those that no attempt is about are ended. Call it before Recover.
 func (w *Worker) Adopt(h Handed, runs map[string]*executor.Run) {
 	w.hand.adopted, w.hand.runs = h.Attempts, runs
+	w.lease.holder = lease.Resume(w.o.Lease, h.Lease)
 }
 
 // adopts tells whether a job is among those that were handed over.
@@ -133,7 +138,9 @@ func (w *Worker) resumeAll(ctx context.Context) {
 			}
 			continue
 		}
+		w.mu.Lock()
 		w.launch(a, func() { a.resume(ctx, h, run) })
+		w.mu.Unlock()
 	}
 	for id, run := range w.hand.runs {
 		w.wg.Go(func() {
@@ -147,15 +154,23 @@ func (w *Worker) resumeAll(ctx context.Context) {
 // resume goes on with an attempt where the worker before was.
 func (a *attempt) resume(ctx context.Context, h *HandedAttempt, run *executor.Run) {
 	begun := time.Now()
-	switch {
-	case h.Phase == phaseClaimed:
+	if h.Phase == phaseClaimed {
 		a.run(ctx)
+		return
+	}
+	switch {
+	case h.Phase == phaseAbandoned:
+		close(a.gone)
+		a.w.release(a)
+		a.abandon(ctx)
 	case h.Phase == phaseRunning && run != nil && h.Pump != nil:
 		a.log.Info("going on with a run", "pid", run.PID())
 		p := h.Pump.restore(a)
 		o, verdict := a.attend(ctx, run, p, ground{python: h.Python, code: h.Code}, deadline{limit: a.j.Queue.Timeout, from: h.From})
+		close(a.gone)
 		a.settle(ctx, o, verdict, p, begun)
 	case h.Phase == phaseEnded && h.Outcome != nil:
+		close(a.gone)
 		last := store.Advance{}
 		if h.Last != nil {
 			last = *h.Last
@@ -163,6 +178,7 @@ func (a *attempt) resume(ctx context.Context, h *HandedAttempt, run *executor.Ru
 		a.w.release(a)
 		a.report(ctx, *h.Outcome, last, begun)
 	default:
+		close(a.gone)
 		a.giveBack(ctx)
 	}
 }

@@ -150,7 +150,9 @@ func (p *pump) flush(ctx context.Context) error {
 	if !p.dirty {
 		return nil
 	}
-	if err := p.a.w.o.Store.Advance(ctx, p.a.ref, p.next); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, writeTime)
+	defer cancel()
+	if err := p.a.w.o.Store.Advance(bounded, p.a.ref, p.next); err != nil {
 		return err
 	}
 	p.next, p.dirty = store.Advance{}, false

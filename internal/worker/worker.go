@@ -16,6 +16,7 @@ import (
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
+	"github.com/kedrod/kedrod/internal/lease"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/store"
 )
@@ -26,6 +27,9 @@ type Store interface {
 	Advance(ctx context.Context, ref job.Ref, a store.Advance) error
 	Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error)
 	GiveBack(ctx context.Context, ref job.Ref) (job.Job, error)
+	Renew(ctx context.Context, worker string, beat int64) (store.Standing, error)
+	Abandon(ctx context.Context, ref job.Ref) (job.Job, error)
+	Assert(ctx context.Context, ref job.Ref) error
 	LoseWorker(ctx context.Context, worker string) ([]job.Job, error)
 	Held(ctx context.Context) ([]job.Job, error)
 	Cancelling(ctx context.Context, worker string) ([]job.Ref, error)
@@ -43,9 +47,9 @@ type Starter interface {
 	Start(ctx context.Context, spec executor.Spec) (*executor.Run, error)
 }
 
-// Options of New. Everything must be set.
+// Options of New. Everything must be set, except where a zero value has a meaning.
 type Options struct {
-	Self     store.Worker // its id, host, version and slots; the rest is filled in
+	Self     store.Worker // its id, host, version and slots; the rest is filled in. Beat: the last one it has sent, if it has run before
 	Store    Store
 	Starter  Starter
 	Projects []*Project
@@ -56,7 +60,17 @@ type Options struct {
 	Limits   store.Limits  // slots of projects and pipelines
 	Drain    time.Duration // how long Run waits for its runs when it is to stop
 	Wall     func() time.Time
+	Boot     func() time.Duration // clock.SinceBoot: it does not step, and counts suspended time
 	Log      *slog.Logger
+
+	// Lease is how long this worker may be silent before others take its jobs, which is
+	// where a reaper watches over the store; it kills its runs a little before. 0: nobody
+	// does, and no run is ended for the time that has passed.
+	Lease time.Duration
+	// Tick is told, after each renewal, the time by Boot at which every run of this worker
+	// must be dead unless a later one follows; it must not block. With a lease it is the
+	// executor's, whose guard sees to it should this process stand still. nil: nobody is told.
+	Tick func(deadline time.Duration)
 }
 
 // Worker runs jobs. Make it with New, then call Recover, Enter and Run once each.
@@ -72,12 +86,16 @@ type Worker struct {
 	killed context.Context // ends with Kill
 	kill   context.CancelFunc
 
-	claiming, cancelling pulse // of the two loops
-	hand                 *handover
-	stopWork             context.CancelFunc // ends the context of what is under way; set by Run
+	claiming, cancelling, keeping pulse // of the loops
+	hand                          *handover
+	stopWork                      context.CancelFunc // ends the context of what is under way; set by Run
+	lease                         *keeper
+	lost                          context.Context // ends when the store refuses to renew
+	lose                          context.CancelFunc
 
 	mu     sync.Mutex
-	active map[string]*attempt // by job id
+	active map[string]*attempt  // by attempt.slot: those that take up a slot
+	known  map[job.Ref]*attempt // those not yet reported as well
 	wg     sync.WaitGroup
 }
 
@@ -85,8 +103,10 @@ type Worker struct {
 func New(o Options) *Worker {
 	w := &Worker{
 		o: o, projects: map[string]*Project{}, gone: map[string]bool{}, poll: time.Second, freed: make(chan struct{}, 1), active: map[string]*attempt{},
-		hand: newHandover(), steps: clock.NewSteps(o.Wall, clock.SinceBoot),
+		hand: newHandover(), steps: clock.NewSteps(o.Wall, o.Boot), known: map[job.Ref]*attempt{},
 	}
+	w.lease = newKeeper(w)
+	w.lost, w.lose = context.WithCancel(context.Background())
 	w.killed, w.kill = context.WithCancel(context.Background())
 	for i := range o.Projects {
 		w.projects[o.Projects[i].Name] = o.Projects[i]
@@ -103,21 +123,34 @@ func (w *Worker) Kill() { w.kill() }
 func (w *Worker) Enter(ctx context.Context) error { return w.save(ctx, store.WorkerReady) }
 
 // Run claims and runs jobs until ctx ends or somebody asks the store to drain this
-// worker; then it claims no more, waits for its runs up to Options.Drain, ends what is left and gives it back to the queue. It returns
-// when no run is left and everything is reported, or Kill was called; or when HandOver
-// has told what is left.
+// worker; then it claims no more, waits for its runs up to Options.Drain, ends what is
+// left and gives it back to the queue. It returns when no run is left and everything is
+// reported, or Kill was called; or when HandOver has told what is left.
+//
+// An error that is store.ErrLost says that the worker was silent for longer than its
+// lease, so that others have its jobs. Its runs are dead then. It can't be run again: who
+// goes on does so with a new id, and with that a new executor and a new worker.
 func (w *Worker) Run(ctx context.Context) error {
 	// What is under way must be able to end after ctx: it has a context of its own.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	w.stopWork = cancel
 	w.resumeAll(work)
-	cancels := make(chan struct{})
-	go func() { defer close(cancels); w.watchCancels(work) }()
+	claiming, stopClaims := context.WithCancel(ctx)
+	defer stopClaims()
+	var beside sync.WaitGroup
+	beside.Go(func() { w.watchCancels(work) })
+	var lost error
+	beside.Go(func() {
+		if lost = w.lease.run(work); lost != nil {
+			w.lose()
+			stopClaims()
+		}
+	})
 
-	claiming, stopWatch := w.untilDrained(ctx)
+	undrained, stopWatch := w.untilDrained(claiming)
 	unhook := context.AfterFunc(w.hand.begun, stopWatch)
-	w.claimLoop(claiming, work)
+	w.claimLoop(undrained, work)
 	unhook()
 	stopWatch()
 	handed := w.hand.begun.Err() != nil || w.drain(work)
@@ -126,8 +159,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		<-w.hand.taken
 	}
 	cancel()
-	<-cancels
-	if handed {
+	beside.Wait()
+	switch {
+	case lost != nil:
+		return lost
+	case handed:
 		return nil
 	}
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -160,8 +196,8 @@ func (w *Worker) claimLoop(ctx, work context.Context) {
 
 // duties are what the claiming goroutine does now and then.
 type duties struct {
-	expired, seen time.Time
-	stepped       time.Duration // of the wall clock, and not yet in the store
+	expired time.Time
+	stepped time.Duration // of the wall clock, and not yet in the store
 }
 
 // tick claims as many jobs as slots are free.
@@ -175,27 +211,24 @@ func (w *Worker) tick(ctx, work context.Context, last *duties) error {
 			return err
 		}
 	}
-	if time.Since(last.seen) >= 15*time.Second {
-		last.seen = time.Now()
-		if err := w.save(ctx, store.WorkerReady); err != nil {
-			return err
-		}
-	}
 	free := w.o.Self.Slots - w.running()
-	if free <= 0 {
+	if free <= 0 || !w.lease.mayClaim() {
 		return nil
 	}
 	present := w.present()
 	if len(present) == 0 {
 		return nil
 	}
-	// Not ctx: a claim that was made and not heard of would be stuck.
-	jobs, err := w.o.Store.Claim(work, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: present, Limits: w.o.Limits, Labels: w.o.Self.Labels})
+	// Not ctx: a claim that was made and not heard of waits until renewals give it back.
+	sent := w.o.Boot()
+	bounded, cancel := context.WithTimeout(work, lease.Answer(w.o.Lease))
+	defer cancel()
+	jobs, err := w.o.Store.Claim(bounded, store.Claim{Worker: w.o.Self.ID, Limit: free, Projects: present, Limits: w.o.Limits, Labels: w.o.Self.Labels})
 	if err != nil {
 		return err
 	}
-	for i := range jobs {
-		w.begin(work, jobs[i])
+	if len(jobs) > 0 && !w.begin(work, sent, jobs) {
+		w.o.Log.Warn("the answer to a claim came too late: its jobs go back to the queue", "jobs", len(jobs))
 	}
 	return nil
 }
@@ -246,7 +279,7 @@ func (w *Worker) wait(ctx context.Context, queue <-chan struct{}, failing bool) 
 func (w *Worker) drain(work context.Context) (handed bool) {
 	idle := make(chan struct{})
 	go func() { w.wg.Wait(); close(idle) }()
-	if n := w.running(); n > 0 {
+	if n := w.running(); n > 0 && w.lost.Err() == nil {
 		w.o.Log.Info("draining: waiting for the runs under way", "runs", n, "at_most", w.o.Drain.String())
 		if err := w.save(work, store.WorkerDraining); err != nil {
 			w.o.Log.Warn("the drain could not be recorded", "error", err)
@@ -259,6 +292,7 @@ func (w *Worker) drain(work context.Context) (handed bool) {
 		return false
 	case <-w.hand.begun.Done():
 		return true
+	case <-w.lost.Done():
 	case <-timer.C:
 		w.o.Log.Info("drain_timeout is over: ending the runs that are left; their jobs go back to the queue", "runs", w.running())
 	case <-w.killed.Done():
@@ -313,70 +347,13 @@ func (w *Worker) watchCancels(ctx context.Context) {
 			continue
 		}
 		for _, ref := range refs {
-			w.mu.Lock()
-			a := w.active[ref.JobID]
-			w.mu.Unlock()
-			if a != nil && a.ref == ref {
-				a.end(endCancel)
-			}
+			w.tell(ref, func(a *attempt) { a.end(endCancel) })
 		}
-	}
-}
-
-func (w *Worker) begin(ctx context.Context, j job.Job) {
-	a := newAttempt(w, j)
-	w.launch(a, func() { a.run(ctx) })
-}
-
-// launch gives an attempt a slot and a goroutine.
-func (w *Worker) launch(a *attempt, run func()) {
-	w.mu.Lock()
-	w.active[a.ref.JobID] = a
-	w.mu.Unlock()
-	w.wg.Add(1)
-	go func() {
-		defer w.wg.Done()
-		defer w.release(a)
-		run()
-	}()
-}
-
-// release frees the attempt's slot; it may be called again. That happens as soon as
-// the last process is gone and before the report, so that report and next claim
-// share a transaction.
-func (w *Worker) release(a *attempt) {
-	w.mu.Lock()
-	if w.active[a.ref.JobID] == a {
-		delete(w.active, a.ref.JobID)
-	}
-	w.mu.Unlock()
-	w.wake()
-}
-
-// wake has the claiming goroutine look for free slots.
-func (w *Worker) wake() {
-	select {
-	case w.freed <- struct{}{}:
-	default:
-	}
-}
-
-func (w *Worker) running() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.active)
-}
-
-func (w *Worker) each(fn func(*attempt)) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, a := range w.active {
-		fn(a)
 	}
 }
 
 func (w *Worker) save(ctx context.Context, state store.WorkerState) error {
 	self := w.o.Self
-	self.State, self.Projects = state, w.names
+	self.State, self.Projects, self.Lease = state, w.names, w.o.Lease
 	return w.o.Store.SaveWorker(ctx, self)
 }

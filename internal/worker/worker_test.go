@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/kedrod/kedrod/internal/clock"
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/executor/proc"
 	"github.com/kedrod/kedrod/internal/job"
@@ -86,7 +87,7 @@ func newRig(t testing.TB) *rig {
 	require.NoError(t, os.WriteFile(python, []byte(interpreter), 0o700))
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "counted"), 0o700))
 	r.opts = worker.Options{
-		Wall: time.Now,
+		Wall: time.Now, Boot: clock.SinceBoot,
 		Self: store.Worker{ID: fmt.Sprintf("w-%d-%s", os.Getpid(), filepath.Base(r.dir)), Host: "here", PID: 1, Version: "test", Slots: 2, StartedAt: job.Truncate(time.Now())},
 		Projects: []*worker.Project{{
 			Name: "proj", Path: r.dir, Python: python, Catalog: catalog{},
@@ -101,6 +102,18 @@ func newRig(t testing.TB) *rig {
 // start runs a worker; stop ends it as a signal would.
 func (r *rig) start() (*worker.Worker, func()) {
 	r.t.Helper()
+	w, done, end := r.run()
+	stop := sync.OnceFunc(func() {
+		end()
+		require.NoError(r.t, <-done)
+	})
+	r.t.Cleanup(stop)
+	return w, stop
+}
+
+// run runs a worker until end is called, and sends how it ended.
+func (r *rig) run() (*worker.Worker, <-chan error, func()) {
+	r.t.Helper()
 	exec, err := executor.New(r.t.Context(), executor.Options{WorkerID: r.opts.Self.ID})
 	require.NoError(r.t, err)
 	o := r.opts
@@ -109,17 +122,24 @@ func (r *rig) start() (*worker.Worker, func()) {
 	require.NoError(r.t, w.Recover(r.t.Context()))
 	require.NoError(r.t, w.Enter(r.t.Context()))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	stop := sync.OnceFunc(func() {
-		cancel()
-		require.NoError(r.t, <-done)
-		bounded, end := context.WithTimeout(context.WithoutCancel(r.t.Context()), 20*time.Second)
+	r.t.Cleanup(cancel)
+	ended := make(chan error, 1)
+	go func() {
+		err := w.Run(ctx)
+		bounded, end := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer end()
-		require.NoError(r.t, exec.Close(bounded))
-	})
-	r.t.Cleanup(stop)
-	return w, stop
+		if cerr := exec.Close(bounded); err == nil {
+			err = cerr
+		}
+		ended <- err
+	}()
+	return w, ended, cancel
+}
+
+// open lets a run of the pipeline gate end.
+func (r *rig) open(id string) {
+	r.t.Helper()
+	require.NoError(r.t, os.WriteFile(filepath.Join(r.runs.Attempt(id, 1).Path, "gate"), nil, 0o600))
 }
 
 func (r *rig) submit(pipeline string, change func(*job.Job)) job.Job {
@@ -160,8 +180,17 @@ func (r *rig) begun(id string, attempt int) {
 
 // alive lists the processes of this rig's worker.
 func (r *rig) alive() []int {
+	return r.marked(proc.Marker{Entry: "KEDROD_MARKER=" + r.opts.Self.ID + "/", Prefix: true})
+}
+
+// aliveOf lists the processes of a job's first run.
+func (r *rig) aliveOf(id string) []int {
+	return r.marked(proc.Marker{Entry: "KEDROD_MARKER=" + r.opts.Self.ID + "/" + id + ".1"})
+}
+
+func (r *rig) marked(m proc.Marker) []int {
 	r.t.Helper()
-	found, err := proc.Find(proc.Wanted{Marker: proc.Marker{Entry: "KEDROD_MARKER=" + r.opts.Self.ID + "/", Prefix: true}})
+	found, err := proc.Find(proc.Wanted{Marker: m})
 	require.NoError(r.t, err)
 	var pids []int
 	for _, p := range found {
