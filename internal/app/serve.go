@@ -41,7 +41,7 @@ type Process struct {
 // an orderly stop. Errors at the start say what to do.
 func Serve(ctx context.Context, cfg config.Config, p Process) error {
 	return inTurn(cfg, p, func(from *inheritance) (*inheritance, error) {
-		s := &server{newcomers: newcomers{open: map[net.Conn]bool{}}}
+		s := &server{visitors: newVisitors(), served: make(chan struct{})}
 		err := s.serve(ctx, cfg, p, from)
 		return s.part.next, err
 	})
@@ -91,8 +91,9 @@ type server struct {
 	keeper   *retention.Keeper
 	notifier *notify.Notifier
 
-	web       *http.Server
-	newcomers newcomers
+	web      *http.Server
+	visitors *visitors
+	served   chan struct{} // closed when no connection is taken any more
 }
 
 // run serves until told to stop: the worker drains first, while clients can still
@@ -101,7 +102,7 @@ func (s *server) run(ctx context.Context) error {
 	streams, endStreams := context.WithCancel(ctx)
 	defer endStreams()
 	s.web = &http.Server{
-		ConnState: s.newcomers.note,
+		ConnState: s.visitors.note,
 		Handler: s.part.goodbye(httpapi.New(httpapi.Options{
 			Service: s.service, Version: s.process.Version, IgnoreUnknownFields: s.cfg.UnknownFields == config.Ignore,
 			Log: s.log, Done: streams.Done(), Metrics: s.metrics.Handler(), MetricsPublic: s.cfg.MetricsPublic, AllowedHosts: allowedHosts(s.cfg.Listen), Origins: s.cfg.CORSOrigins,
@@ -123,7 +124,8 @@ func (s *server) run(ctx context.Context) error {
 	}
 	group, failed := errgroup.WithContext(background)
 	group.Go(func() error {
-		if err := s.web.Serve(limitConnections(s.listener)); !errors.Is(err, http.ErrServerClosed) {
+		defer close(s.served)
+		if err := s.web.Serve(limitConnections(s.listener)); !errors.Is(err, http.ErrServerClosed) && !s.part.leaving.Load() {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
 		return nil
@@ -137,7 +139,7 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { s.signals(failed, func() { s.service.Stop(); drain() }); return nil })
 	group.Go(func() error { s.feedWatchdog(background); return nil })
 	group.Go(func() error {
-		s.upgrades(draining, ends{parts: parts.end, api: func() { endStreams(); s.shutdown(ctx) }, rest: drain, listener: s.listener})
+		s.upgrades(draining, ends{parts: parts.end, api: func() { endStreams(); s.letOut(); s.shutdown(ctx) }, rest: drain, listener: s.listener})
 		return nil
 	})
 	s.greet(s.greeting())

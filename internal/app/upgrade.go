@@ -209,41 +209,84 @@ func (p *parting) goodbye(next http.Handler) http.Handler {
 	})
 }
 
-// newcomers are connections that have not asked anything yet.
-type newcomers struct {
-	mu   sync.Mutex
-	open map[net.Conn]bool
+// visitors are the connections that wait for an answer: those that have not asked yet, and
+// those whose question is being answered. Others are idle.
+type visitors struct {
+	mu      sync.Mutex
+	fresh   map[net.Conn]time.Time // since when
+	active  map[net.Conn]bool
+	changed chan struct{} // has an element when one has gone
+}
+
+func newVisitors() *visitors {
+	return &visitors{fresh: map[net.Conn]time.Time{}, active: map[net.Conn]bool{}, changed: make(chan struct{}, 1)}
 }
 
 // note is the server's ConnState.
-func (n *newcomers) note(c net.Conn, state http.ConnState) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if state == http.StateNew {
-		n.open[c] = true
-	} else {
-		delete(n.open, c)
+func (v *visitors) note(c net.Conn, state http.ConnState) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.fresh, c)
+	delete(v.active, c)
+	switch state {
+	case http.StateNew:
+		v.fresh[c] = time.Now()
+	case http.StateActive:
+		v.active[c] = true
+	case http.StateIdle, http.StateClosed, http.StateHijacked:
+	}
+	select {
+	case v.changed <- struct{}{}:
+	default:
 	}
 }
 
-// close closes them: browsers open some for what they may ask later.
-func (n *newcomers) close() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for c := range n.open {
-		_ = c.Close()
+// freshTime is how long a connection may be silent once nobody else is let in: browsers
+// open some for what they may ask later.
+const freshTime = time.Second
+
+// waiting tells whether somebody waits for an answer.
+func (v *visitors) waiting() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, since := range v.fresh {
+		if time.Since(since) < freshTime {
+			return true
+		}
+	}
+	return len(v.active) > 0
+}
+
+// shutdownTime is what requests under way have.
+const shutdownTime = 3 * time.Second
+
+// letOut lets nobody in any more and waits for those who are in. Shutdown alone would cut
+// who has connected and not asked yet: net/http drops what it reads after that.
+func (s *server) letOut() {
+	_ = s.listener.Close() // the duplicate keeps the socket open
+	<-s.served
+	timer := time.NewTimer(shutdownTime)
+	defer timer.Stop()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for s.visitors.waiting() {
+		select {
+		case <-s.visitors.changed:
+		case <-look.C: // silence makes no noise
+		case <-timer.C:
+			return
+		}
 	}
 }
 
-// newcomersTime is how long a connection may be silent once nobody else is let in.
-const newcomersTime = 2 * time.Second
-
-// shutdown ends the API: requests under way have 3 s.
+// shutdown ends the API.
 func (s *server) shutdown(ctx context.Context) {
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
-	silent := time.AfterFunc(newcomersTime, s.newcomers.close)
-	defer silent.Stop()
+	if s.part.leaving.Load() { // who is left had the time
+		_ = s.web.Close()
+		return
+	}
 	if err := s.web.Shutdown(bounded); err != nil {
 		_ = s.web.Close() // who is still connected after 3 s is cut off
 	}

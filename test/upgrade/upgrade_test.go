@@ -102,7 +102,7 @@ type load struct {
 func (l *load) fail(what string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.failures = append(l.failures, fmt.Sprint(what, ": ", err))
+	l.failures = append(l.failures, fmt.Sprint(time.Now().UTC().Format("05.000000"), " ", what, ": ", err))
 }
 
 func (l *load) took(d time.Duration) {
