@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/kedrod/kedrod/internal/clock"
-	"github.com/kedrod/kedrod/internal/compress"
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/job"
@@ -59,9 +58,12 @@ func (n *node) enlist(ctx context.Context) error {
 	if o.Lease > 0 {
 		o.Tick = exec.Tick // the guard ends the runs should this process stand still
 	}
+	if n.shipper != nil {
+		o.Shipper = n.shipper
+	}
 	h.worker = worker.New(o)
 	from.adopt(h.worker, exec)
-	h.publisher = newPublisher(self.ID, n.projects, n.db, &compress.Packer{}, n.log)
+	h.publisher = newPublisher(self.ID, n.projects, n.db, &n.packer, n.log)
 	return nil
 }
 

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/kedrod/kedrod/internal/clock"
+	"github.com/kedrod/kedrod/internal/compress"
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/disk"
 	"github.com/kedrod/kedrod/internal/joblog"
+	"github.com/kedrod/kedrod/internal/logship"
 	"github.com/kedrod/kedrod/internal/metrics"
 	"github.com/kedrod/kedrod/internal/reaper"
 	"github.com/kedrod/kedrod/internal/retention"
@@ -39,6 +41,8 @@ type node struct {
 	watcher  *joblog.Watcher
 	metrics  *metrics.Metrics
 	disk     *disk.Keeper
+	packer   compress.Packer
+	shipper  *logship.Shipper     // nil: logs are read on this machine only
 	hand     atomic.Pointer[hand] // the worker as it is now
 
 	from *inheritance // nil: nobody went before
@@ -99,6 +103,9 @@ func openNode(ctx context.Context, cfg config.Config, p Process, from *inheritan
 		}
 		return nil
 	})
+	if err := n.openShipper(); err != nil {
+		return n, fmt.Errorf("start: %w", err)
+	}
 	return n, n.enlist(ctx)
 }
 
@@ -137,6 +144,9 @@ func (n *node) background(goOn func(func(context.Context) error)) {
 		goOn(c.Run)
 	}
 	goOn(n.disk.Run)
+	if n.shipper != nil {
+		goOn(n.shipper.Run)
+	}
 	if shared(n.cfg) {
 		goOn(reaper.New(reaper.Options{Store: n.db, Boot: clock.SinceBoot, Log: n.log}).Run)
 	}
@@ -149,7 +159,7 @@ func (n *node) newKeeper(ctx context.Context, keep retention.Keep) (*retention.K
 		return nil, err
 	}
 	return retention.New(retention.Options{
-		Store: n.db, Runs: n.runs, Now: n.db.Now, Elapsed: clock.SinceBoot, LastUse: used, Shared: shared(n.cfg) && !hasJobsFile(n.cfg), Keep: keep, Log: n.log,
+		Store: n.db, Runs: n.runs, Now: n.db.Now, Elapsed: clock.SinceBoot, LastUse: used, Shared: shared(n.cfg) && !hasJobsFile(n.cfg), Logs: n.remoteLogs(), Keep: keep, Log: n.log,
 	}), nil
 }
 

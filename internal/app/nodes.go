@@ -2,10 +2,44 @@ package app
 
 import (
 	"log/slog"
+	"path/filepath"
 
 	"github.com/kedrod/kedrod/internal/compress"
+	"github.com/kedrod/kedrod/internal/logship"
 	"github.com/kedrod/kedrod/internal/registries"
+	"github.com/kedrod/kedrod/internal/retention"
+	"github.com/kedrod/kedrod/internal/service"
 )
+
+// logStore is a store that takes the logs of runs, for processes on other machines.
+type logStore interface {
+	logship.Store
+	logship.Reading
+	retention.Logs
+}
+
+// remoteLogs gives the store where it takes logs; nil where everybody who reads them is on
+// this machine.
+func (n *node) remoteLogs() logStore {
+	logs, _ := n.db.(logStore)
+	return logs
+}
+
+// logReader reads logs of other machines; nil where there are none.
+func (n *node) logReader() service.Logs {
+	if logs := n.remoteLogs(); logs != nil {
+		return logship.NewReader(logs, &n.packer)
+	}
+	return nil
+}
+
+// openShipper makes what hands the logs of runs to the store, where that takes them.
+func (n *node) openShipper() (err error) {
+	if logs := n.remoteLogs(); logs != nil {
+		n.shipper, err = logship.New(logship.Options{Store: logs, Packer: &n.packer, Marks: filepath.Join(n.cfg.DataDir, "shipping"), Log: n.log})
+	}
+	return err
+}
 
 // workerID is the id of this process's worker; "" where it runs none.
 func (n *node) workerID() string {

@@ -68,7 +68,7 @@ func (s *server) serve(ctx context.Context, cfg config.Config, p Process, from *
 	s.notifier, targets = newNotifier(cfg, p.Version, s.db, s.metrics, s.log)
 	s.service = service.New(service.Options{
 		Store: s.store, Projects: s.projects.forService(), Runs: s.runs, DataDir: cfg.DataDir, Version: p.Version,
-		Self: s.workerID, Watcher: s.watcher, Now: s.db.Now, Log: s.log,
+		Self: s.workerID, Watcher: s.watcher, Logs: s.logReader(), Now: s.db.Now, Log: s.log,
 		MinFree: uint64(cfg.Disk.MinFree), Space: s.disk, CheckCallback: targets.Check, //nolint:gosec // never negative
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -39,7 +40,7 @@ func jsonlLog(c *call, l *service.Log, f *joblog.Log, from int64) error {
 		c.w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	records, err := recordsUpTo(l, f, from)
+	records, err := recordsUpTo(c.r.Context(), l, f, from)
 	if err != nil {
 		return err
 	}
@@ -58,8 +59,8 @@ func jsonlLog(c *call, l *service.Log, f *joblog.Log, from int64) error {
 
 // recordsUpTo has seen the lines before an offset, so that what it tells of the next
 // ones is the same as if all had been asked for.
-func recordsUpTo(l *service.Log, f *joblog.Log, from int64) (*kedro.LogRecords, error) {
-	records := l.Records()
+func recordsUpTo(ctx context.Context, l *service.Log, f *joblog.Log, from int64) (*kedro.LogRecords, error) {
+	records := l.Records(ctx)
 	if from <= 0 {
 		return records, nil
 	}

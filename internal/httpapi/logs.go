@@ -32,7 +32,7 @@ func (a *api) logs(c *call) error {
 	}
 	c.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	c.w.Header().Set("Cache-Control", "no-store")
-	f, err := l.Open()
+	f, err := l.Open(c.r.Context())
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (a *api) logs(c *call) error {
 
 // asLines answers a log, or its last lines, as objects.
 func asLines(c *call, l *service.Log) error {
-	f, err := l.Open()
+	f, err := l.Open(c.r.Context())
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -55,7 +56,7 @@ func (a *api) followLog(c *call, l *service.Log, last logPosition) error {
 	t := &logText{stream: s, sent: from}
 	defer t.close()
 	if c.query.text("format") == "jsonl" {
-		if t.records, err = seenRecords(l, from); err != nil {
+		if t.records, err = seenRecords(ctx, l, from); err != nil {
 			return err
 		}
 	}
@@ -73,21 +74,21 @@ func (a *api) followLog(c *call, l *service.Log, last logPosition) error {
 }
 
 // seenRecords has seen what lies before an offset.
-func seenRecords(l *service.Log, from int64) (*kedro.LogRecords, error) {
+func seenRecords(ctx context.Context, l *service.Log, from int64) (*kedro.LogRecords, error) {
 	if from == 0 {
-		return l.Records(), nil
+		return l.Records(ctx), nil
 	}
-	f, err := l.Open()
+	f, err := l.Open(ctx)
 	if err != nil || f == nil {
-		return l.Records(), err
+		return l.Records(ctx), err
 	}
 	defer func() { _ = f.Close() }()
-	return recordsUpTo(l, f, from)
+	return recordsUpTo(ctx, l, f, from)
 }
 
 // tailOffset is where a stream begins that is to show the last lines first.
 func tailOffset(c *call, l *service.Log) (int64, error) {
-	f, err := l.Open()
+	f, err := l.Open(c.r.Context())
 	if err != nil || f == nil {
 		return 0, err
 	}

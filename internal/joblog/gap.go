@@ -11,16 +11,16 @@ import (
 	"github.com/kedrod/kedrod/internal/regular"
 )
 
-// gap is the stretch of a log that was left out: [From, To). The zero value is none.
-type gap struct {
+// Gap is the stretch of a log that was left out: [From, To). The zero value is none.
+type Gap struct {
 	From, To int64
 	Limit    int64 // that it was made for, in bytes
 }
 
-func (g gap) holds(off int64) bool         { return g.From <= off && off < g.To }
-func (g gap) overlaps(from, to int64) bool { return g.From < to && from < g.To }
-func (g gap) size() int64                  { return g.To - g.From }
-func (g gap) notice(bytes int64) string {
+func (g Gap) holds(off int64) bool         { return g.From <= off && off < g.To }
+func (g Gap) overlaps(from, to int64) bool { return g.From < to && from < g.To }
+func (g Gap) size() int64                  { return g.To - g.From }
+func (g Gap) notice(bytes int64) string {
 	return fmt.Sprintf("[kedrod: %s bytes left out here; the log's limit is %s]\n", commas(bytes), sizeText(g.Limit))
 }
 
@@ -31,22 +31,22 @@ func GapPath(log string) string { return log + ".gap" }
 const maxGap = 128
 
 // readGap reads the gap of a log; none is no error.
-func readGap(log string) (gap, error) {
+func readGap(log string) (Gap, error) {
 	f, err := regular.Open(GapPath(log))
 	if errors.Is(err, os.ErrNotExist) {
-		return gap{}, nil
+		return Gap{}, nil
 	}
 	if err != nil {
-		return gap{}, err
+		return Gap{}, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxGap))
 	if err != nil {
-		return gap{}, err
+		return Gap{}, err
 	}
 	g, err := parseGap(b)
 	if err != nil {
-		return gap{}, fmt.Errorf("%s: %w", GapPath(log), err)
+		return Gap{}, fmt.Errorf("%s: %w", GapPath(log), err)
 	}
 	return g, nil
 }
@@ -54,21 +54,21 @@ func readGap(log string) (gap, error) {
 // parseGap reads "FROM TO LIMIT\n".
 //
 //kedrod:parser FuzzParseGap
-func parseGap(b []byte) (gap, error) {
-	var g gap
+func parseGap(b []byte) (Gap, error) {
+	var g Gap
 	if n, err := fmt.Sscanf(string(b), "%d %d %d\n", &g.From, &g.To, &g.Limit); n != 3 || err != nil {
-		return gap{}, fmt.Errorf("%.80q is not FROM TO LIMIT", b)
+		return Gap{}, fmt.Errorf("%.80q is not FROM TO LIMIT", b)
 	}
 	if g.From < 0 || g.To <= g.From || g.Limit <= 0 {
-		return gap{}, fmt.Errorf("%.80q is no stretch of a file", b)
+		return Gap{}, fmt.Errorf("%.80q is no stretch of a file", b)
 	}
 	return g, nil
 }
 
-func (g gap) text() string { return fmt.Sprintf("%d %d %d\n", g.From, g.To, g.Limit) }
+func (g Gap) text() string { return fmt.Sprintf("%d %d %d\n", g.From, g.To, g.Limit) }
 
 // writeGap puts the new gap in place of the old one, at once and durably: a hole without it would be read as zeros.
-func writeGap(log string, g gap) (err error) {
+func writeGap(log string, g Gap) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(log), ".gap-*")
 	if err != nil {
 		return err

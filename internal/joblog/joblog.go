@@ -20,8 +20,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/kedrod/kedrod/internal/regular"
 )
 
 // Create opens a log for a run to write to. An existing one is appended to.
@@ -31,37 +29,25 @@ func Create(path string) (*os.File, error) {
 
 // Log is a log opened for reading, also while it grows. It is safe for concurrent use.
 type Log struct {
-	path string
-	file file
+	source source
 }
 
-// file is what is used of *os.File.
-type file interface {
-	io.ReaderAt
+// source is where a log's bytes are.
+type source interface {
+	io.ReaderAt // ErrMoved: what was to be read has been left out
 	io.Closer
-	Stat() (os.FileInfo, error)
+	size() (int64, error)
+	gap() (Gap, error)
 }
 
-// Open opens a log for reading. A missing one is an error that wraps os.ErrNotExist.
-func Open(path string) (*Log, error) {
-	f, err := regular.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	return &Log{path: path, file: f}, nil
-}
-
-// Close closes the file.
-func (l *Log) Close() error { return l.file.Close() }
+// Close closes the log.
+func (l *Log) Close() error { return l.source.Close() }
 
 // Size is the number of bytes written so far, those left out included.
-func (l *Log) Size() (int64, error) {
-	st, err := l.file.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return st.Size(), nil
-}
+func (l *Log) Size() (int64, error) { return l.source.size() }
+
+// LeftOut is the stretch that was left out.
+func (l *Log) LeftOut() (Gap, error) { return l.source.gap() }
 
 // Chunk is a piece of a log.
 type Chunk struct {
@@ -79,7 +65,7 @@ func (l *Log) ReadChunk(off int64, buf []byte) (Chunk, error) {
 		return Chunk{}, fmt.Errorf("read log at %d, %d bytes: %w", off, len(buf), os.ErrInvalid)
 	}
 	for {
-		g, err := readGap(l.path)
+		g, err := l.source.gap()
 		if err != nil {
 			return Chunk{}, err
 		}
@@ -91,17 +77,21 @@ func (l *Log) ReadChunk(off int64, buf []byte) (Chunk, error) {
 		if off < g.From {
 			part = buf[:min(int64(len(buf)), g.From-off)]
 		}
-		n, err := l.file.ReadAt(part, off)
-		if err != nil && !errors.Is(err, io.EOF) {
+		n, err := l.source.ReadAt(part, off)
+		moved := errors.Is(err, ErrMoved)
+		if err != nil && !moved && !errors.Is(err, io.EOF) {
 			return Chunk{}, err
 		}
 		// What was read may have been zeros of a hole punched meanwhile. The gap is written down before that, so it shows now.
-		now, gapErr := readGap(l.path)
+		now, gapErr := l.source.gap()
 		if gapErr != nil {
 			return Chunk{}, gapErr
 		}
-		if now != g && now.overlaps(off, off+int64(n)) {
+		if now != g && now.overlaps(off, off+max(int64(n), 1)) {
 			continue
+		}
+		if moved {
+			return Chunk{}, err
 		}
 		if n == 0 {
 			return Chunk{}, io.EOF
@@ -111,13 +101,13 @@ func (l *Log) ReadChunk(off int64, buf []byte) (Chunk, error) {
 }
 
 // notice is the line for the bytes left out from off on. It begins on a line of its own.
-func (l *Log) notice(g gap, off int64) ([]byte, error) {
+func (l *Log) notice(g Gap, off int64) ([]byte, error) {
 	text := g.notice(g.To - off)
 	if off > g.From || off == 0 {
 		return []byte(text), nil
 	}
 	var before [1]byte
-	if _, err := l.file.ReadAt(before[:], off-1); err != nil {
+	if _, err := l.source.ReadAt(before[:], off-1); err != nil {
 		return nil, err
 	}
 	if before[0] != '\n' {

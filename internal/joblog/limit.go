@@ -58,7 +58,7 @@ func Trim(path string, limit Limit) (leftOut int64, err error) {
 	if limit.Bytes < 0 || st.Size()-old.size() <= limit.Bytes {
 		return old.size(), nil
 	}
-	g := gap{From: old.From, Limit: limit.Bytes}
+	g := Gap{From: old.From, Limit: limit.Bytes}
 	if old.size() == 0 {
 		if g.From, err = lastLine(f, limit.Head); err != nil {
 			return 0, err

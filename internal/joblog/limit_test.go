@@ -63,10 +63,10 @@ func TestZerosOfAHoleAreNeverServed(t *testing.T) {
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
-	l := &Log{path: path, file: punchedBefore{f, func() {
+	l := &Log{source: &local{path: path, file: punchedBefore{f, func() {
 		_, err := Trim(path, Limit{Bytes: 50_000, Head: 1000})
 		require.NoError(t, err)
-	}}}
+	}}}}
 	c, err := l.ReadChunk(2000, make([]byte, 1000))
 	require.NoError(t, err)
 	require.Contains(t, string(c.Data), "bytes left out here")

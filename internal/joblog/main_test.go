@@ -34,7 +34,7 @@ func openLog(t testing.TB, path string) *Log {
 	return l
 }
 
-func gapOf(t testing.TB, path string) gap {
+func gapOf(t testing.TB, path string) Gap {
 	t.Helper()
 	g, err := readGap(path)
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 // model is a log as plain bytes: what the run wrote, and which part of it is left out.
 type model struct {
 	written []byte
-	gap     gap
+	gap     Gap
 }
 
 // served is what a reader from an offset to the end should get.

@@ -19,22 +19,22 @@ func (l *Log) Tail(n int) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		g, err := readGap(l.path)
+		g, err := l.source.gap()
 		if err != nil {
 			return 0, err
 		}
-		off, err := l.tail(n, size, g)
-		if err != nil {
-			return 0, err
+		off, tailErr := l.tail(n, size, g)
+		if tailErr != nil && !errors.Is(tailErr, ErrMoved) {
+			return 0, tailErr
 		}
-		if now, err := readGap(l.path); err != nil || now == g {
-			return off, err
+		if now, err := l.source.gap(); err != nil || now == g {
+			return off, errors.Join(tailErr, err)
 		}
 	}
 }
 
 // tail finds the n-th last beginning of a line. Lines begin at 0, behind each line break, and at both ends of the gap.
-func (l *Log) tail(n int, size int64, g gap) (int64, error) {
+func (l *Log) tail(n int, size int64, g Gap) (int64, error) {
 	if n <= 0 {
 		return size, nil
 	}
@@ -68,7 +68,7 @@ func (l *Log) backwards(from, to int64, n int) (off int64, left int, err error) 
 	for end := to; end > from; {
 		block := buf[:min(int64(len(buf)), end-from)]
 		start := end - int64(len(block))
-		if _, err := l.file.ReadAt(block, start); err != nil && !errors.Is(err, io.EOF) {
+		if _, err := l.source.ReadAt(block, start); err != nil && !errors.Is(err, io.EOF) {
 			return 0, n, err
 		}
 		for at := len(block); ; {

@@ -14,14 +14,14 @@ var ErrMoved = errors.New("more of the log was left out meanwhile")
 // out when offsets have moved. A View of a log of which nothing was left out has the log's own offsets.
 type View struct {
 	log    *Log
-	gap    gap
+	gap    Gap
 	notice []byte
 	size   int64 // of the file, in the moment
 }
 
 // View freezes the log.
 func (l *Log) View() (*View, error) {
-	g, err := readGap(l.path)
+	g, err := l.source.gap()
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +76,11 @@ func (v *View) readPart(p []byte, off int64) (int, error) {
 }
 
 func (v *View) readFile(p []byte, off, end int64) (int, error) {
-	n, err := v.log.file.ReadAt(p[:min(int64(len(p)), end-off)], off)
+	n, err := v.log.source.ReadAt(p[:min(int64(len(p)), end-off)], off)
 	if err != nil && (n == 0 || !errors.Is(err, io.EOF)) {
 		return 0, err
 	}
-	now, err := readGap(v.log.path)
+	now, err := v.log.source.gap()
 	if err != nil {
 		return 0, err
 	}

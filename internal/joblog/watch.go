@@ -26,8 +26,8 @@ type Watcher struct {
 
 	wake    chan struct{} // there may be nothing to look at any more
 	mu      sync.Mutex
-	files   map[string]*watched
-	looking bool // the goroutine is there
+	files   map[any]*watched // by path, or by *Remote
+	looking bool             // the goroutine is there
 }
 
 // watched is one log in sight.
@@ -41,6 +41,7 @@ type watched struct {
 
 // limiter bounds one log.
 type limiter struct {
+	path   string
 	limit  Limit
 	mu     sync.Mutex // one Trim at a time
 	failed bool       // told already
@@ -58,7 +59,7 @@ func NewWatcher(opts Options) *Watcher {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Watcher{
-		interval: opts.Interval, log: opts.Log, files: map[string]*watched{}, wake: make(chan struct{}, 1),
+		interval: opts.Interval, log: opts.Log, files: map[any]*watched{}, wake: make(chan struct{}, 1),
 		buffers: sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b }},
 	}
 }
@@ -67,11 +68,21 @@ func NewWatcher(opts Options) *Watcher {
 // those. To go on later, start from the Next of the last chunk. Once ended is closed (the last writer is gone) it hands over what is there and
 // returns nil. It returns fn's error if there is one, or ctx's. A chunk's Data is fn's until it returns.
 func (w *Watcher) Follow(ctx context.Context, path string, from int64, ended <-chan struct{}, fn func(Chunk) error) error {
-	f, err := w.acquire(path)
+	return w.follow(ctx, path, func() (*Log, error) { return Open(path) }, from, ended, fn)
+}
+
+// FollowRemote does the same with a log that somebody else refreshes, the last time before ended is closed.
+func (w *Watcher) FollowRemote(ctx context.Context, r *Remote, from int64, ended <-chan struct{}, fn func(Chunk) error) error {
+	return w.follow(ctx, r, func() (*Log, error) { return r.Log(), nil }, from, ended, fn)
+}
+
+// follow follows what stands under a key, which open opens for the first.
+func (w *Watcher) follow(ctx context.Context, key any, open func() (*Log, error), from int64, ended <-chan struct{}, fn func(Chunk) error) error {
+	f, err := w.acquire(key, open)
 	if err != nil {
 		return err
 	}
-	defer w.release(path)
+	defer w.release(key)
 	at := from
 	for {
 		over := false
@@ -119,16 +130,16 @@ func (w *Watcher) drain(ctx context.Context, l *Log, at int64, fn func(Chunk) er
 // Bound keeps a log within a limit while it is written. Between two looks it may grow past it. lift ends this, after a last look; call it when the
 // run has ended. One log has one limit at a time.
 func (w *Watcher) Bound(path string, limit Limit) (lift func(), err error) {
-	f, err := w.acquire(path)
+	f, err := w.acquire(path, func() (*Log, error) { return Open(path) })
 	if err != nil {
 		return nil, err
 	}
-	b := &limiter{limit: limit.withDefaults()}
+	b := &limiter{path: path, limit: limit.withDefaults()}
 	w.mu.Lock()
 	f.limit = b
 	w.mu.Unlock()
 	return sync.OnceFunc(func() {
-		w.trim(path, b)
+		w.trim(b)
 		w.mu.Lock()
 		f.limit = nil
 		w.mu.Unlock()
@@ -137,19 +148,19 @@ func (w *Watcher) Bound(path string, limit Limit) (lift func(), err error) {
 }
 
 // acquire takes a log into sight. The first one starts the looking.
-func (w *Watcher) acquire(path string) (*watched, error) {
+func (w *Watcher) acquire(key any, open func() (*Log, error)) (*watched, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if f := w.files[path]; f != nil {
+	if f := w.files[key]; f != nil {
 		f.users++
 		return f, nil
 	}
-	l, err := Open(path)
+	l, err := open()
 	if err != nil {
 		return nil, err
 	}
 	f := &watched{log: l, users: 1, changed: make(chan struct{})}
-	w.files[path] = f
+	w.files[key] = f
 	if !w.looking {
 		w.looking = true
 		go w.look()
@@ -157,12 +168,12 @@ func (w *Watcher) acquire(path string) (*watched, error) {
 	return f, nil
 }
 
-func (w *Watcher) release(path string) {
+func (w *Watcher) release(key any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f := w.files[path]
+	f := w.files[key]
 	if f.users--; f.users == 0 {
-		delete(w.files, path)
+		delete(w.files, key)
 		_ = f.log.Close()
 	}
 	if len(w.files) == 0 {
@@ -182,9 +193,9 @@ func (w *Watcher) look() {
 		case <-tick.C:
 		case <-w.wake:
 		}
-		over := map[string]*limiter{}
+		var over []*limiter
 		w.mu.Lock()
-		for path, f := range w.files {
+		for _, f := range w.files {
 			size, err := f.log.Size()
 			if err != nil || size == f.size {
 				continue
@@ -193,7 +204,7 @@ func (w *Watcher) look() {
 			close(f.changed)
 			f.changed = make(chan struct{})
 			if f.limit != nil && f.limit.limit.Bytes > 0 && size > f.limit.limit.Bytes {
-				over[path] = f.limit
+				over = append(over, f.limit)
 			}
 		}
 		w.looking = len(w.files) > 0
@@ -202,22 +213,22 @@ func (w *Watcher) look() {
 		if !looking {
 			return
 		}
-		for path, b := range over {
-			w.trim(path, b)
+		for _, b := range over {
+			w.trim(b)
 		}
 	}
 }
 
-func (w *Watcher) trim(path string, b *limiter) {
+func (w *Watcher) trim(b *limiter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if info, err := os.Lstat(path); err == nil && b.limit.Bytes > 0 && info.Size() <= b.limit.Bytes {
+	if info, err := os.Lstat(b.path); err == nil && b.limit.Bytes > 0 && info.Size() <= b.limit.Bytes {
 		return // nearly every log: one call in place of a dozen
 	}
-	_, err := Trim(path, b.limit)
+	_, err := Trim(b.path, b.limit)
 	if err == nil || errors.Is(err, os.ErrNotExist) || b.failed {
 		return
 	}
 	b.failed = true
-	w.log.Warn("a log can't be kept within its limit", "path", path, "error", err)
+	w.log.Warn("a log can't be kept within its limit", "path", b.path, "error", err)
 }

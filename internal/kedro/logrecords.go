@@ -50,7 +50,12 @@ const (
 // NewLogRecords makes one for a log that is read from its beginning on; eventsPath
 // need not exist.
 func NewLogRecords(eventsPath string) *LogRecords {
-	return &LogRecords{events: NewEventReader(eventsPath, 0), active: map[int]map[string]bool{}}
+	return LogRecordsFrom(NewEventReader(eventsPath, 0))
+}
+
+// LogRecordsFrom makes one that knows what a reader of events knows, which is then its own.
+func LogRecordsFrom(events *EventReader) *LogRecords {
+	return &LogRecords{events: events, active: map[int]map[string]bool{}}
 }
 
 var (

@@ -17,15 +17,27 @@ const maxEventLine = 8 << 20
 // EventReader reads the events file of a run while the run writes it. The file may
 // not exist yet. It is not safe for use by several goroutines at once.
 type EventReader struct {
-	path    string
+	open    func() (EventSource, error)
 	offset  int64  // of the first byte that is not read yet
 	partial []byte // a line whose end has not been written yet
 	skip    bool   // inside of a line that is too long
 }
 
+// EventSource is where a run's events stand.
+type EventSource interface {
+	io.ReaderAt
+	io.Closer
+}
+
 // NewEventReader reads path from a byte offset on: 0, or one that Offset gave.
 func NewEventReader(path string, offset int64) *EventReader {
-	return &EventReader{path: path, offset: offset}
+	return &EventReader{open: func() (EventSource, error) { return regular.Open(path) }, offset: offset}
+}
+
+// NewEventReaderFrom reads what open opens, at each Read anew. Its error is
+// fs.ErrNotExist while nothing is there.
+func NewEventReaderFrom(open func() (EventSource, error)) *EventReader {
+	return &EventReader{open: open}
 }
 
 // Offset is the place after the last whole line that was read.
@@ -38,7 +50,7 @@ const readAtOnce = 4 << 20
 // reports whether it stopped there and not at the file's end. A half line waits for
 // its other half. What stands in the file's place and is no regular file is an error.
 func (r *EventReader) Read(fn func(Event)) (more bool, err error) {
-	file, err := regular.Open(r.path)
+	file, err := r.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

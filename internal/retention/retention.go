@@ -29,6 +29,11 @@ type Store interface {
 	Alone(ctx context.Context, duty string, fn func(context.Context) error) (ran bool, err error)
 }
 
+// Logs is a store that holds the logs of runs, too.
+type Logs interface {
+	DeleteLogs(ctx context.Context, endedBefore time.Time, limit int) (int, error)
+}
+
 // Keep is how much is kept; 0 means all of it.
 type Keep struct {
 	Jobs      time.Duration // how long after its end a job is kept, with everything
@@ -38,9 +43,10 @@ type Keep struct {
 	Audit     time.Duration // how long is known who did what; refusals are bounded by the store
 }
 
-// Options of New. Everything must be set but Pause and LastUse.
+// Options of New. Everything must be set but Logs, Pause and LastUse.
 type Options struct {
 	Store   Store
+	Logs    Logs // nil: logs lie in run folders only
 	Runs    rundir.Root
 	Keep    Keep
 	Now     func() time.Time
@@ -108,7 +114,7 @@ func (k *Keeper) Sweep(ctx context.Context) error {
 		if !trusted {
 			return k.byCount(ctx)
 		}
-		return errors.Join(k.byAge(ctx), k.byCount(ctx), k.deliveries(ctx), k.audit(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
+		return errors.Join(k.byAge(ctx), k.byCount(ctx), k.deliveries(ctx), k.audit(ctx), k.logs(ctx), k.o.Store.DeleteWorkers(ctx, k.o.Now().Add(-workersKept)))
 	})
 	return errors.Join(err, k.local(ctx, trusted))
 }
@@ -133,6 +139,14 @@ func (k *Keeper) audit(ctx context.Context) error {
 		return nil
 	}
 	return k.inBatches(ctx, k.o.Keep.Audit, 20*batch, k.o.Store.DeleteAudit) // small rows, and many
+}
+
+// logs deletes those in the store by the same rule as run folders.
+func (k *Keeper) logs(ctx context.Context) error {
+	if k.o.Logs == nil || k.o.Keep.Logs == 0 {
+		return nil
+	}
+	return k.inBatches(ctx, k.o.Keep.Logs, batch, k.o.Logs.DeleteLogs)
 }
 
 // inBatches deletes what is older than kept, so many at a time, until nothing is left of it.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/joblog"
 	"github.com/kedrod/kedrod/internal/kedro"
+	"github.com/kedrod/kedrod/internal/store"
 )
 
 // Log is the log of one attempt.
@@ -34,22 +36,61 @@ func (s *Service) Log(ctx context.Context, c Caller, id string, attempt int) (*L
 	return l, nil
 }
 
-// Open opens the log for reading; nil where the attempt has not written one.
-func (l *Log) Open() (*joblog.Log, error) {
+// Logs is the store's side of the logs of runs on other machines.
+type Logs interface {
+	Pieces(jobID string, attempt int, stream store.LogStream) joblog.Pieces
+}
+
+// remote opens a stream of an attempt that is not on this machine; nil where the store has
+// nothing of it.
+func (s *Service) remote(ctx context.Context, id string, attempt int, stream store.LogStream) (*joblog.Remote, error) {
+	if s.o.Logs == nil {
+		return nil, nil
+	}
+	r, err := joblog.NewRemote(ctx, s.o.Logs.Pieces(id, attempt, stream))
+	if err != nil || r.Head() == (joblog.Head{}) {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Open opens the log for reading, for as long as ctx goes; nil where the attempt has not
+// written one.
+func (l *Log) Open(ctx context.Context) (*joblog.Log, error) {
 	if l.Attempt == 0 {
 		return nil, nil
 	}
 	f, err := joblog.Open(l.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
 	}
-	return f, err
+	r, err := l.s.remote(ctx, l.id, l.Attempt, store.LogText)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return r.Log(), nil
 }
 
 // Records tells of the log's lines what the run's log records know; it begins at the
 // first line. Of a job that has had no attempt yet it is of the first.
-func (l *Log) Records() *kedro.LogRecords {
-	return kedro.NewLogRecords(l.s.o.Runs.Attempt(l.id, max(l.Attempt, 1)).Events())
+func (l *Log) Records(ctx context.Context) *kedro.LogRecords {
+	attempt := max(l.Attempt, 1)
+	path := l.s.o.Runs.Attempt(l.id, attempt).Events()
+	if _, err := os.Stat(path); err == nil || l.s.o.Logs == nil {
+		return kedro.NewLogRecords(path)
+	}
+	var r *joblog.Remote
+	return kedro.LogRecordsFrom(kedro.NewEventReaderFrom(func() (source kedro.EventSource, err error) {
+		if r == nil {
+			r, err = l.s.remote(ctx, l.id, attempt, store.LogEvents)
+		} else if !r.Head().Whole {
+			err = r.Refresh()
+		}
+		if err == nil && r == nil {
+			err = fs.ErrNotExist
+		}
+		return r, err
+	}))
 }
 
 // Follow hands on every byte from an offset on, once and in order, until the attempt
@@ -64,7 +105,9 @@ func (l *Log) Follow(ctx context.Context, from int64, fn func(joblog.Chunk) erro
 		l.Attempt, l.path = n, l.s.o.Runs.Attempt(l.id, n).Log()
 	}
 	key := attemptKey{l.id, l.Attempt}
-	w := l.s.endings.join(ctx, key, l.path)
+	w := l.s.endings.join(ctx, key, l.path, func(ctx context.Context) (*joblog.Remote, error) {
+		return l.s.remote(ctx, l.id, l.Attempt, store.LogText)
+	})
 	defer l.s.endings.leave(key, w)
 	select {
 	case <-w.begun:
@@ -72,7 +115,7 @@ func (l *Log) Follow(ctx context.Context, from int64, fn func(joblog.Chunk) erro
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	err := l.s.watcher.Follow(ctx, l.path, from, w.over, fn)
+	err := l.s.followFrom(ctx, l.path, w.remote(), from, w.over, fn)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // it ended without a word
 	}
@@ -81,4 +124,12 @@ func (l *Log) Follow(ctx context.Context, from int64, fn func(joblog.Chunk) erro
 	}
 	<-w.over // closed, as Follow returned without an error
 	return w.err
+}
+
+// followFrom follows a log in the store, or the one on this machine where there is no such.
+func (s *Service) followFrom(ctx context.Context, path string, r *joblog.Remote, from int64, over <-chan struct{}, fn func(joblog.Chunk) error) error {
+	if r != nil {
+		return s.watcher.FollowRemote(ctx, r, from, over, fn)
+	}
+	return s.watcher.Follow(ctx, path, from, over, fn)
 }

@@ -52,7 +52,7 @@ func TestALostWakeUp(t *testing.T) {
 			t.Helper()
 			e := endings{store: q, open: map[attemptKey]*ending{}}
 			key := attemptKey{"a", 1}
-			w := e.join(t.Context(), key, t.TempDir())
+			w := e.join(t.Context(), key, t.TempDir(), nil)
 			defer e.leave(key, w)
 			<-w.over
 			require.NoError(t, w.err)

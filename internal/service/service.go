@@ -94,7 +94,9 @@ type Options struct {
 	// MinFree is how many bytes must be free in DataDir for a run to begin.
 	MinFree uint64
 	// Space tells how short the disk is; nil: it never is.
-	Space   Space
+	Space Space
+	// Logs has the logs of runs on other machines; nil: there are none.
+	Logs    Logs
 	Watcher *joblog.Watcher // looks at growing logs, for all who follow them; nil: one of its own
 	Now     func() time.Time
 	Log     *slog.Logger

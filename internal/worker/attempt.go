@@ -107,6 +107,9 @@ func (a *attempt) run(ctx context.Context) {
 
 // settle does what the verdict asks for.
 func (a *attempt) settle(ctx context.Context, o job.Outcome, verdict verdict, p *pump, begun time.Time) {
+	if verdict != handedOn && verdict != reported { // one that is reported gives up its slot first
+		a.finishLog(ctx)
+	}
 	switch verdict {
 	case handedOn:
 		return
@@ -127,6 +130,7 @@ func (a *attempt) settle(ctx context.Context, o job.Outcome, verdict verdict, p 
 		a.log.Error("the outcome can't be written to the run's folder; it is reported all the same", "error", err)
 	}
 	a.w.release(a)
+	a.finishLog(ctx)
 	a.report(ctx, o, p.rest(), begun)
 }
 
@@ -164,6 +168,7 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	}
 	defer logFile.Close()
 	spec.Output = logFile
+	a.beginLog()
 	switch a.ending() {
 	case endCancel:
 		return a.unstarted(job.Outcome{Status: job.Cancelled}), reported

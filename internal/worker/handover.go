@@ -99,6 +99,11 @@ func (w *Worker) HandOver(freeze func() error) (Handed, error) {
 func (w *Worker) Adopt(h Handed, runs map[string]*executor.Run) {
 	w.hand.adopted, w.hand.runs = h.Attempts, runs
 	w.lease.holder = lease.Resume(w.o.Lease, h.Lease)
+	for i := range h.Attempts {
+		if h.Attempts[i].Phase == phaseRunning { // else its log would be taken for one that is over
+			newAttempt(w, h.Attempts[i].Job).beginLog()
+		}
+	}
 }
 
 // adopts tells whether a job is among those that were handed over.
@@ -176,6 +181,7 @@ func (a *attempt) resume(ctx context.Context, h *HandedAttempt, run *executor.Ru
 			last = *h.Last
 		}
 		a.w.release(a)
+		a.finishLog(ctx)
 		a.report(ctx, *h.Outcome, last, begun)
 	default:
 		close(a.gone)

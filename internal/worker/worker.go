@@ -56,6 +56,7 @@ type Options struct {
 	Runs     rundir.Root
 	Grace    executor.Grace // from a cancel or timeout to SIGKILL
 	Watcher  *joblog.Watcher
+	Shipper  Shipper       // nil: logs are read on this machine only
 	LogSize  int64         // how much of a run's log is kept, in bytes; 0: all of it
 	Limits   store.Limits  // slots of projects and pipelines
 	Drain    time.Duration // how long Run waits for its runs when it is to stop

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/kedrod/kedrod/test/launch"
-	"github.com/kedrod/kedrod/test/pgtest"
 )
 
 var binary, binary2 string // kedrod, of versions one and two
@@ -33,7 +32,7 @@ func run(m *testing.M) int {
 	if binary2, err = launch.BuildVersion(root, filepath.Join(scratch, "two"), "two"); err != nil {
 		return fail(err)
 	}
-	return pgtest.Main(m).Run()
+	return m.Run()
 }
 
 func fail(err error) int {

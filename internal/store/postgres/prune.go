@@ -73,6 +73,8 @@ func (s *Store) DeleteEnded(ctx context.Context, ids []string) (deleted int, err
 			`DELETE FROM nodes WHERE job_id = ANY($1)`,
 			`DELETE FROM events WHERE job_id = ANY($1)`,
 			`DELETE FROM deliveries WHERE job_id = ANY($1)`,
+			`DELETE FROM log_pieces WHERE job_id = ANY($1)`,
+			`DELETE FROM logs WHERE job_id = ANY($1)`,
 			`DELETE FROM jobs WHERE id = ANY($1)`,
 		} {
 			t.queue(q, gone)
