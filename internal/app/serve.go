@@ -148,6 +148,7 @@ func (s *server) run(ctx context.Context) error {
 		"slots", s.cfg.Concurrency, "authentication", s.service.AuthenticationOn())
 
 	workerErr := s.work(draining, failed)
+	drain() // where something failed: who waits for an upgrade waits no more
 	endStreams()
 	s.shutdown(ctx)
 	endBackground()

@@ -73,6 +73,7 @@ func (n *node) work(ctx context.Context, keeper *retention.Keeper) error {
 	stop := context.AfterFunc(failed, cancel)
 	defer stop()
 	err := n.toil(either)
+	drain() // it may have been drained by a call: there is nothing to go over to another binary
 	endBackground()
 	err = errors.Join(err, group.Wait())
 	if n.part.next != nil {
