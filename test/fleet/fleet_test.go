@@ -41,7 +41,12 @@ type fleet struct {
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{t: t, dir: t.TempDir(), database: pgtest.Database(t)}
+	return newFleetOn(t, pgtest.Database(t))
+}
+
+func newFleetOn(t *testing.T, database string) *fleet {
+	t.Helper()
+	f := &fleet{t: t, dir: t.TempDir(), database: database}
 	for _, folder := range []string{"src/p", "conf/base"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(f.project(), folder), 0o700))
 	}
