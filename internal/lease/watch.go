@@ -55,7 +55,7 @@ func (w *Watch) Read(begun, answered time.Duration, b store.Beats) (lost []store
 }
 
 // Every is how often the beats are to be read: each second, and more often where a lease
-// is shorter than usual. A read that takes twice as long has failed.
+// is shorter than usual.
 func (w *Watch) Every() time.Duration {
 	if w.shortest == 0 {
 		return time.Second

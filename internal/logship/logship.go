@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/kedrod/kedrod/internal/compress"
+	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/job"
 	"github.com/kedrod/kedrod/internal/rundir"
 	"github.com/kedrod/kedrod/internal/store"
@@ -140,19 +141,23 @@ func (s *Shipper) adopt() error {
 	for _, entry := range marks {
 		path := filepath.Join(s.o.Marks, entry.Name())
 		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
 		var m mark
-		if json.Unmarshal(b, &m) != nil { // cut off as it was written: its run was not started
-			_ = os.Remove(path)
+		if err == nil {
+			err = json.Unmarshal(b, &m)
+		}
+		if err != nil { // a power cut, most likely
+			s.o.Log.Warn("a mark of a log can't be read: that log stays on this machine", "mark", path, "error", err)
 			continue
 		}
 		s.mu.Lock()
 		_, ours := s.runs[m.Ref]
 		s.mu.Unlock()
 		if !ours {
-			s.take(m, path).over = true
+			r := s.take(m, path)
+			r.over = true
+			for _, st := range r.streams {
+				st.adopted = true
+			}
 		}
 	}
 	return nil
@@ -165,16 +170,22 @@ func (s *Shipper) shipAll(ctx context.Context) {
 		runs = append(runs, r)
 	}
 	s.mu.Unlock()
+	var failed error
 	for _, r := range runs {
 		bounded, cancel := context.WithTimeout(ctx, shipTime)
 		err := s.ship(bounded, r)
 		cancel()
-		if err != nil { // the others would fare no better
-			s.tell(ctx, err)
+		if ctx.Err() != nil {
 			return
 		}
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("job %s: %w", r.ref.JobID, err))
+		}
+		if fault.Is(err, fault.Unavailable) { // the others would fare no better
+			break
+		}
 	}
-	s.tell(ctx, nil)
+	s.tell(ctx, failed)
 }
 
 // shipTime bounds one hand-over.
@@ -200,6 +211,10 @@ func (s *Shipper) ship(ctx context.Context, r *run) error {
 	defer r.mu.Unlock()
 	for _, st := range r.streams {
 		err := st.ship(ctx, s.o.Store, s.o.Packer, r.ref, r.over)
+		if errors.Is(err, errGone) {
+			s.o.Log.Warn("the end of a log is lost", "job", r.ref.JobID, "attempt", r.ref.Attempt, "error", err)
+			continue
+		}
 		if errors.Is(err, job.ErrFenced) { // the job was deleted, or this attempt is not ours
 			r.over = true
 			break

@@ -165,14 +165,53 @@ func TestALogOutlastsAnOutageAndItsProcess(t *testing.T) {
 	require.Equal(t, 1, r.marked(t))
 
 	again := newRig(t, dir, k) // another process
-	require.NoError(t, os.WriteFile(filepath.Join(again.marks, "cut-off.1"), []byte(`{"Ref":`), 0o600))
 	stop := again.run(t)
 	defer stop()
 	k.goAway(nil)
 	require.Eventually(t, func() bool { return again.marked(t) == 0 }, patience, time.Millisecond)
 	require.Equal(t, "all of it\n", string(k.text(t, store.LogText)))
 	require.True(t, k.head(store.LogText).Whole)
-	require.True(t, k.head(store.LogEvents).Whole, "of a run without events, too")
+}
+
+// What was deleted before it was handed over is never called whole.
+func TestALogThatIsGoneIsNotWhole(t *testing.T) {
+	for name, adopted := range map[string]bool{"its own": false, "an earlier process's": true} {
+		t.Run(name, func(t *testing.T) {
+			dir, k := t.TempDir(), newKept()
+			r := newRig(t, dir, k)
+			require.NoError(t, r.Begin(ref, r.log, r.events))
+			stop := r.run(t)
+			r.write(t, r.log, []byte("some of it\n"))
+			require.Eventually(t, func() bool { return r.head(store.LogText).Size == 11 }, patience, time.Millisecond)
+			stop()
+			require.NoError(t, os.Remove(r.log))
+			if adopted {
+				r = newRig(t, dir, k)
+				stop = r.run(t)
+				require.Eventually(t, func() bool { return r.marked(t) == 0 }, patience, time.Millisecond)
+				stop()
+			} else {
+				require.NoError(t, r.Finish(t.Context(), ref))
+				require.Zero(t, r.marked(t))
+			}
+			require.Equal(t, store.LogHead{Size: 11}, k.head(store.LogText))
+		})
+	}
+}
+
+// One whose file can't be read holds up no other.
+func TestABadLogHoldsUpNoOther(t *testing.T) {
+	r := newRig(t, t.TempDir(), newKept())
+	bad := ref
+	bad.JobID = "bad"
+	require.NoError(t, r.Begin(bad, filepath.Dir(r.marks), r.events)) // a folder
+	require.NoError(t, r.Begin(ref, r.log, r.events))
+	stop := r.run(t)
+	defer stop()
+	for n := range 20 {
+		r.write(t, r.log, []byte("x"))
+		require.Eventually(t, func() bool { return r.head(store.LogText).Size == int64(n+1) }, patience, time.Millisecond)
+	}
 }
 
 func TestNothingIsHandedOverOfAJobThatIsGone(t *testing.T) {

@@ -23,11 +23,17 @@ const (
 	grows = 32 << 10
 )
 
+// errGone is of a log that was deleted here before all of it was handed over: what the
+// store has of it is never called whole.
+var errGone = errors.New("the run's folder is gone before all of its log was handed over")
+
 // stream is one file of a run, with how far the store has it.
 type stream struct {
 	path string
 	name store.LogStream
 	most int64 // 0: no bound of ours
+
+	adopted bool // of an earlier process: some may have been handed over
 
 	at    int64         // all before is in the store, or left out
 	open  int64         // where the last piece begins; at: the next one is new
@@ -45,12 +51,18 @@ func (st *stream) ship(ctx context.Context, to Store, packer *compress.Packer, r
 		if !over {
 			return nil
 		}
-		return st.add(ctx, to, ref, store.LogHead{Size: st.at, Whole: true}, nil) // it wrote nothing, or its folder is gone
+		if st.at > 0 || st.adopted {
+			return errGone
+		}
+		return st.add(ctx, to, ref, store.LogHead{Whole: true}, nil) // it wrote nothing
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { _ = l.Close() }()
+	if size, err := l.Size(); err != nil || size == st.at && !over { // as nearly always
+		return err
+	}
 	buffer := make([]byte, store.LogPieceMost)
 	for more := true; more; {
 		if more, err = st.some(ctx, to, packer, ref, l, over, buffer); err != nil {

@@ -56,7 +56,7 @@ func (r *Reaper) Run(ctx context.Context) error {
 
 func (r *Reaper) look(ctx context.Context) {
 	begun := r.o.Boot()
-	bounded, cancel := context.WithTimeout(ctx, 2*r.watch.Every())
+	bounded, cancel := context.WithTimeout(ctx, readTime)
 	beats, err := r.o.Store.Beats(bounded)
 	cancel()
 	if ctx.Err() != nil {
@@ -76,9 +76,16 @@ func (r *Reaper) look(ctx context.Context) {
 	}
 }
 
+const (
+	// readTime bounds a read of the beats. One that takes longer than a fifth of a lease
+	// begins the watch of those with that lease anew, and of nobody else.
+	readTime = 2 * time.Second
+	reapTime = 5 * time.Second
+)
+
 // reap tries once: who is still seen to stand still is tried again after the next read.
 func (r *Reaper) reap(ctx context.Context, lost store.Beat) {
-	bounded, cancel := context.WithTimeout(ctx, 2*r.watch.Every())
+	bounded, cancel := context.WithTimeout(ctx, reapTime)
 	defer cancel()
 	jobs, reaped, err := r.o.Store.Reap(bounded, lost.Worker, lost.Beat)
 	if err != nil {

@@ -198,6 +198,7 @@ func (w *Worker) claimLoop(ctx, work context.Context) {
 // duties are what the claiming goroutine does now and then.
 type duties struct {
 	expired time.Time
+	stale   bool          // the last look for expired jobs failed
 	stepped time.Duration // of the wall clock, and not yet in the store
 }
 
@@ -208,9 +209,11 @@ func (w *Worker) tick(ctx, work context.Context, last *duties) error {
 	}
 	if time.Since(last.expired) >= w.poll {
 		last.expired = time.Now()
-		if err := w.o.Store.ExpireDue(ctx); err != nil {
-			return err
+		err := w.o.Store.ExpireDue(ctx)
+		if err != nil && !last.stale && ctx.Err() == nil { // jobs are claimed all the same
+			w.o.Log.Warn("jobs whose expires_at has passed can't be ended; trying again each second", "error", err)
 		}
+		last.stale = err != nil
 	}
 	free := w.o.Self.Slots - w.running()
 	if free <= 0 || !w.lease.mayClaim() {

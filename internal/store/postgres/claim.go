@@ -28,7 +28,7 @@ import (
 
 const (
 	claimJobs = `SELECT what, coalesce(id_of, ''), ` + rows.Job + ` FROM (SELECT what, id_of, (j).* FROM kedrod_claim($1,
-		CASE WHEN EXISTS (SELECT 1 FROM workers WHERE id = $1 AND drain_requested_at IS NOT NULL) THEN 0 ELSE $2 END, $3, $4, $5, $6, $7, $8, $9)) AS claimed`
+		CASE WHEN EXISTS (SELECT 1 FROM workers WHERE id = $1 AND (drain_requested_at IS NOT NULL OR state IN ('stopped', 'lost'))) THEN 0 ELSE $2 END, $3, $4, $5, $6, $7, $8, $9)) AS claimed`
 
 	claimAgain = 4                    // how often a claim that got nothing looks again for others' locks
 	claimPause = time.Millisecond     // about, before it does

@@ -30,7 +30,8 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
 		lease_ms, boot_id, pid_namespace) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO UPDATE SET
 		state = CASE WHEN excluded.state = 'ready' AND workers.drain_requested_at IS NOT NULL THEN 'draining' ELSE excluded.state END,
-		slots = excluded.slots, projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at WHERE workers.state <> 'lost'`
+		slots = excluded.slots, projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at,
+		version = excluded.version, lease_ms = excluded.lease_ms WHERE workers.state <> 'lost'`
 	return failed("save worker", s.write(ctx, func(_ context.Context, t *tx) error {
 		t.queue(q, w.ID, w.Host, w.PID, w.Version, string(w.State), w.Slots, string(projects), labels, job.FormatTime(w.StartedAt), job.FormatTime(s.now()),
 			w.Lease.Milliseconds(), rows.TextOrNull(w.BootID), rows.TextOrNull(w.PIDNamespace))

@@ -24,7 +24,7 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) ([]job.Job, error) {
 	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
 		claimed = nil
 		var drains bool
-		const asked = `SELECT EXISTS (SELECT 1 FROM workers WHERE id = ? AND drain_requested_at IS NOT NULL)`
+		const asked = `SELECT EXISTS (SELECT 1 FROM workers WHERE id = ? AND (drain_requested_at IS NOT NULL OR state IN ('stopped', 'lost')))`
 		if err := t.row(ctx, asked, []any{c.Worker}, &drains); err != nil || drains {
 			return err
 		}

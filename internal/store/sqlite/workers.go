@@ -33,7 +33,8 @@ func (s *Store) SaveWorker(ctx context.Context, w store.Worker) error {
 	const q = `INSERT INTO workers (id, host, pid, version, state, slots, projects, labels, started_at, seen_at,
 		lease_ms, boot_id, pid_namespace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
 		state = CASE WHEN excluded.state = 'ready' AND drain_requested_at IS NOT NULL THEN 'draining' ELSE excluded.state END,
-		slots = excluded.slots, projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at WHERE workers.state <> 'lost'`
+		slots = excluded.slots, projects = excluded.projects, labels = excluded.labels, seen_at = excluded.seen_at,
+		version = excluded.version, lease_ms = excluded.lease_ms WHERE workers.state <> 'lost'`
 	err = s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
 		return t.exec(ctx, q, w.ID, w.Host, w.PID, w.Version, string(w.State), w.Slots, string(projects), labels,
 			job.FormatTime(w.StartedAt), job.FormatTime(s.now()), w.Lease.Milliseconds(), textOrNull(w.BootID), textOrNull(w.PIDNamespace))

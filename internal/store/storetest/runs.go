@@ -230,7 +230,7 @@ func (s *suite) workers() {
 	require.NoError(s.t, s.SaveWorker(s.ctx(), w))
 	run, _ := s.running("w", nil)
 	s.clock.Add(time.Minute)
-	w.State = store.WorkerDraining
+	w.State, w.Version, w.Lease = store.WorkerDraining, "2", time.Minute // after an upgrade in place
 	require.NoError(s.t, s.SaveWorker(s.ctx(), w))
 	list, err := s.Workers(s.ctx(), s.clock.Now())
 	require.NoError(s.t, err)
@@ -240,6 +240,8 @@ func (s *suite) workers() {
 
 	_, err = s.LoseWorker(s.ctx(), "w")
 	require.NoError(s.t, err)
+	require.Empty(s.t, s.claim("w", 1), "who is lost is given nothing")
+	require.Len(s.t, s.claim("another", 1), 1)
 	s.clock.Add(time.Hour)
 	list, err = s.Workers(s.ctx(), s.clock.Now())
 	require.NoError(s.t, err)
