@@ -90,7 +90,7 @@ func (l *Log) ReadChunk(off int64, buf []byte) (Chunk, error) {
 		if now != g && now.overlaps(off, off+max(int64(n), 1)) {
 			continue
 		}
-		if moved {
+		if n == 0 && moved {
 			return Chunk{}, err
 		}
 		if n == 0 {
