@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func TestRecoveringFromOneWorkerTouchesNoOther(t *testing.T) {
 	r := newRig(t)
 	exec, err := executor.New(t.Context(), executor.Options{WorkerID: r.opts.Self.ID})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, exec.Close(t.Context())) })
+	t.Cleanup(func() { require.NoError(t, exec.Close(context.WithoutCancel(t.Context()))) })
 	o := r.opts
 	o.Store, o.Starter = r.store, exec
 	w := worker.New(o)

@@ -51,7 +51,8 @@ func TestStepsOfTheClockReachTheStore(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			require.FailNow(t, "the store was not told")
 		}
-		require.Equal(t, job.Running, r.get(run.ID).Status)
+		j := r.get(run.ID)
+		require.Equal(t, job.Running, j.Status, "%s %v", j.Reason, j.ErrorMessage)
 	}
 	stop()
 	require.Empty(t, s.by, "each step is told once")

@@ -74,6 +74,9 @@ type rig struct {
 	n     int
 }
 
+// rigs numbers them: a guard that is still at its last work must know no other's runs.
+var rigs atomic.Int64
+
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir()}
@@ -88,7 +91,7 @@ func newRig(t testing.TB) *rig {
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "counted"), 0o700))
 	r.opts = worker.Options{
 		Wall: time.Now, Boot: clock.SinceBoot,
-		Self: store.Worker{ID: fmt.Sprintf("w-%d-%s", os.Getpid(), filepath.Base(r.dir)), Host: "here", PID: 1, Version: "test", Slots: 2, StartedAt: job.Truncate(time.Now())},
+		Self: store.Worker{ID: fmt.Sprintf("w-%d-%d", os.Getpid(), rigs.Add(1)), Host: "here", PID: 1, Version: "test", Slots: 2, StartedAt: job.Truncate(time.Now())},
 		Projects: []*worker.Project{{
 			Name: "proj", Path: r.dir, Python: python, Catalog: catalog{},
 			Environ: append(os.Environ(), "COUNTED="+filepath.Join(r.dir, "counted"), "KEDROD_API_KEY=secret"),
