@@ -229,22 +229,9 @@ func TestASecondStopCutsTheGraceShort(t *testing.T) {
 // TestStuck: what SIGKILL does not end is told, and Done stays open until it is gone.
 func TestStuck(t *testing.T) {
 	e := newExecutor(t, func(o *Options) { o.StuckAfter = 100 * time.Millisecond })
-	e.cgroups = nil // the kernel would not play along
 	var immortal atomic.Bool
 	immortal.Store(true)
-	signal, killOne := e.signal, e.killOne
-	e.signal = func(pid int, sig syscall.Signal) error {
-		if sig == syscall.SIGKILL && immortal.Load() {
-			return nil
-		}
-		return signal(pid, sig)
-	}
-	e.killOne = func(p proc.Process, sig syscall.Signal) error {
-		if immortal.Load() {
-			return nil
-		}
-		return killOne(p, sig)
-	}
+	e.Immortal(immortal.Load)
 	t.Run("after a Stop", func(t *testing.T) {
 		immortal.Store(true)
 		r, out := startShell(t, e, "a", "(setsid sh -c 'echo $$; exec sleep 600' &) ; exec sleep 600")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kedrod/kedrod/test/launch"
+	"github.com/kedrod/kedrod/test/pgtest"
 )
 
 var binary, binary2 string // kedrod, of versions one and two
@@ -32,7 +33,7 @@ func run(m *testing.M) int {
 	if binary2, err = launch.BuildVersion(root, filepath.Join(scratch, "two"), "two"); err != nil {
 		return fail(err)
 	}
-	return m.Run()
+	return pgtest.Main(m).Run()
 }
 
 func fail(err error) int {
