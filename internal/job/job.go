@@ -118,6 +118,8 @@ type Queue struct {
 	ConcurrencyKey   string            // jobs of one key share its slots; "" for none
 	ConcurrencyLimit int               // this job is claimed only while fewer of its key run; with a key at least 1
 	Requires         map[string]string // labels that a worker must have; nil for none
+
+	Writes *Writes // nil: not kept
 }
 
 // Progress counts the nodes of the last attempt.

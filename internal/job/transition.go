@@ -57,7 +57,7 @@ func (j *Job) claim(worker string, now time.Time) Attempt {
 	j.Attempt++
 	j.StartedAt = &now // the claim's, until Started tells the process's
 	j.NextTryAt, j.ExecutionTime, j.Progress, j.Results = nil, nil, nil, nil
-	j.Reason, j.ErrorMessage, j.Start, j.Warnings = "", nil, "", nil
+	j.Reason, j.ErrorMessage, j.Start, j.Warnings = "", nil, "", j.Queue.Writes.Warnings()
 	return Attempt{JobID: j.ID, Number: j.Attempt, Worker: worker, Status: Running, ClaimedAt: now}
 }
 
@@ -98,7 +98,7 @@ func (j *Job) Report(ref Ref, o Outcome, now time.Time, jitter float64) error {
 	}
 	j.LastOutcome = o.Key()
 	j.Results, j.Start = o.Results, o.Start
-	j.Warnings = o.Warnings
+	j.Warnings = slices.Concat(j.Warnings, o.Warnings) // what was found while it ran comes first
 	if o.Progress != nil {
 		j.Progress = o.Progress
 	}

@@ -1,6 +1,9 @@
 package store
 
-import "net/url"
+import (
+	"net/url"
+	"strings"
+)
 
 // Limits are the slots of projects and pipelines. What is not named, or 0, has any number.
 type Limits struct {
@@ -30,9 +33,25 @@ func ScopeOfPipeline(p PipelineOf) string {
 	return "pipeline:" + url.PathEscape(p.Project) + "/" + url.PathEscape(p.Pipeline)
 }
 
+// ScopeOfPath names the scope of a file that runs of a project write.
+func ScopeOfPath(project, path string) string {
+	return "path:" + url.PathEscape(project) + "/" + path
+}
+
+// PathOfScope gives the path of a scope that ScopeOfPath named.
+func PathOfScope(scope string) (path string, ok bool) {
+	rest, ok := strings.CutPrefix(scope, "path:")
+	if !ok {
+		return "", false
+	}
+	_, path, ok = strings.Cut(rest, "/")
+	return path, ok
+}
+
 // Waiting tells what a pending job is parked on, "" when it may be claimed, how many
 // jobs run in that scope, and one of them that is of the job's own project, if any is:
-// who may see the one may see the other.
+// who may see the one may see the other. On a path nobody may run: then Holder waits
+// for another file, before this one.
 type Waiting struct {
 	On      string
 	Running int

@@ -63,6 +63,7 @@ type Advance struct {
 	Progress  *job.Progress
 	Nodes     []NodeAt
 	Events    []job.Event
+	Writes    []job.Write // files of the run that were not told before, or are now saved
 }
 
 // NodeAt is a node with its place in the run's topological order, from 0.

@@ -15,13 +15,14 @@ import (
 const (
 	FixedColumns = `id, pipeline_name, user_id, parameters, created_at, project, submitted_by, options, priority, run_at,
 		expires_at, timeout_ms, max_attempts, retry_on, max_recoveries, retry_of, schedule_id, order_key,
-		labels, concurrency_key, concurrency_limit, requires, callback_url`
+		labels, concurrency_key, concurrency_limit, requires, callback_url, writes`
 	ChangingColumns = `status, results, error_message, started_at, completed_at, execution_time, reason, progress, warnings, start,
 		attempt, tries, recoveries, worker, last_outcome, next_try_at, cancel_requested_at, ready_at, parked_on`
 )
 
 // What ScanJob reads, in three parts with parameters between the first two and results
-// between the last: lists leave these large ones out by NoParameters and NoResults.
+// between the last, and behind them writes: lists leave these large ones out by
+// NoParameters, NoResults and NoWrites.
 const (
 	JobHead  = `id, pipeline_name, user_id, `
 	JobInner = `, created_at, project, submitted_by, options, priority, run_at, expires_at, timeout_ms, max_attempts,
@@ -30,8 +31,9 @@ const (
 		recoveries, worker, last_outcome, next_try_at, cancel_requested_at`
 	NoParameters = `'{}'`
 	NoResults    = `NULL`
-	Job          = JobHead + `parameters` + JobInner + `results` + JobLast
-	BriefJob     = JobHead + NoParameters + JobInner + NoResults + JobLast
+	NoWrites     = `, NULL`
+	Job          = JobHead + `parameters` + JobInner + `results, writes` + JobLast
+	BriefJob     = JobHead + NoParameters + JobInner + NoResults + NoWrites + JobLast
 )
 
 // Fixed gives a job's FixedColumns.
@@ -52,6 +54,10 @@ func Fixed(j *job.Job) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	writes, err := JSONOrNull(j.Queue.Writes, j.Queue.Writes != nil)
+	if err != nil {
+		return nil, err
+	}
 	parameters := string(j.Parameters)
 	if parameters == "" {
 		parameters = "{}"
@@ -60,7 +66,7 @@ func Fixed(j *job.Job) ([]any, error) {
 	return []any{j.ID, j.Pipeline, j.UserID, parameters, job.FormatTime(j.CreatedAt), j.Project, j.SubmittedBy,
 		string(options), q.Priority, TimeOrNull(q.RunAt), TimeOrNull(q.ExpiresAt), q.Timeout.Milliseconds(), q.MaxAttempts,
 		retryOn, q.MaxRecoveries, j.RetryOf, j.ScheduleID, j.OrderKey(),
-		labels, TextOrNull(q.ConcurrencyKey), IntOrNull(q.ConcurrencyLimit), requires, TextOrNull(j.CallbackURL)}, nil
+		labels, TextOrNull(q.ConcurrencyKey), IntOrNull(q.ConcurrencyLimit), requires, TextOrNull(j.CallbackURL), writes}, nil
 }
 
 // Changing gives a job's ChangingColumns. parked_on, the last, is store.ParkedTime for a
@@ -97,12 +103,13 @@ func ScanJob(row Scanner) (job.Job, error) {
 		completed, reason, progress, warnings, start  sql.NullString
 		worker, lastOutcome, nextTry, cancelRequested sql.NullString
 		labels, concurrencyKey, requires, callback    sql.NullString
+		writes                                        sql.NullString
 		concurrencyLimit                              sql.NullInt64
 		timeoutMS                                     int64
 	)
 	err := row.Scan(&j.ID, &j.Pipeline, &j.UserID, &parameters, &created, &j.Project, &j.SubmittedBy, &options,
 		&j.Queue.Priority, &runAt, &expires, &timeoutMS, &j.Queue.MaxAttempts, &retryOn, &j.Queue.MaxRecoveries, &j.RetryOf,
-		&j.ScheduleID, &labels, &concurrencyKey, &concurrencyLimit, &requires, &callback, &status, &results, &j.ErrorMessage, &started, &completed, &j.ExecutionTime, &reason, &progress,
+		&j.ScheduleID, &labels, &concurrencyKey, &concurrencyLimit, &requires, &callback, &status, &results, &writes, &j.ErrorMessage, &started, &completed, &j.ExecutionTime, &reason, &progress,
 		&warnings, &start, &j.Attempt, &j.Tries, &j.Recoveries, &worker, &lastOutcome, &nextTry, &cancelRequested)
 	if err != nil {
 		return j, err
@@ -126,6 +133,7 @@ func ScanJob(row Scanner) (job.Job, error) {
 	d.JSON("retry_on", retryOn, &j.Queue.RetryOn)
 	d.JSON("progress", progress, &j.Progress)
 	d.JSON("warnings", warnings, &j.Warnings)
+	d.JSON("writes", writes, &j.Queue.Writes)
 	if d.Err != nil {
 		return j, fmt.Errorf("job %s as stored: %w", j.ID, d.Err)
 	}

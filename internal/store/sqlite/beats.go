@@ -116,6 +116,9 @@ func (s *Store) Assert(ctx context.Context, ref job.Ref) error {
 		if err != nil || before.Status == job.Running {
 			return err
 		}
+		if err := t.claimWrites(ctx, &after); err != nil {
+			return err
+		}
 		if err := t.save(ctx, &before, &after, now); err != nil {
 			return err
 		}

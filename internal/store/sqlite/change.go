@@ -155,6 +155,9 @@ func (s *Store) Advance(ctx context.Context, ref job.Ref, a store.Advance) error
 		if err := after.Advance(ref, a.StartedAt, a.Start, a.Progress); err != nil {
 			return err
 		}
+		if err := t.saveWrites(ctx, &after, a.Writes); err != nil {
+			return err
+		}
 		if err := t.save(ctx, &before, &after, s.timestamp()); err != nil {
 			return err
 		}
@@ -185,6 +188,11 @@ func (s *Store) Report(ctx context.Context, ref job.Ref, o job.Outcome, last sto
 		}
 		if before.LastOutcome == after.LastOutcome { // repeated
 			return nil
+		}
+		if before.Status == job.Running {
+			if err := t.shareWrites(ctx, &after, last.Writes); err != nil {
+				return err
+			}
 		}
 		if err := t.saveNodes(ctx, ref, last.Nodes); err != nil {
 			return err

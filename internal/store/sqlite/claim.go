@@ -63,6 +63,7 @@ type candidate struct {
 	key      string
 	limit    int
 	requires sql.NullString
+	writes   *job.Writes
 }
 
 func (r *round) run(ctx context.Context) error {
@@ -112,6 +113,9 @@ func (r *round) take(ctx context.Context, c *candidate) error {
 	if err != nil {
 		return err
 	}
+	if err := r.claimWrites(ctx, &after); err != nil {
+		return err
+	}
 	if err := r.save(ctx, &before, &after, r.now); err != nil {
 		return err
 	}
@@ -155,7 +159,14 @@ func (r *round) blocked(ctx context.Context, c *candidate) (string, error) {
 			return scope, err
 		}
 	}
-	return "", nil
+	if !c.writes.Waits() {
+		return "", nil
+	}
+	path, err := r.blockedBy(ctx, c.writes, c.Project, c.at)
+	if err != nil || path == "" {
+		return "", err
+	}
+	return store.ScopeOfPath(c.Project, path), nil
 }
 
 func (r *round) fullProject(ctx context.Context, c *candidate) (bool, error) {
@@ -194,12 +205,16 @@ func (r *round) park(ctx context.Context, c *candidate, on string) error {
 		return err
 	}
 	project, pipeline, key := store.ScopeOfProject(c.Project), store.ScopeOfPipeline(c.PipelineOf), store.ScopeOfKey(c.key)
-	if on == store.ParkedRequires && c.key != "" {
+	_, onPath := store.PathOfScope(on)
+	if err := r.parkWrites(ctx, c, onPath); err != nil {
+		return err
+	}
+	if (on == store.ParkedRequires || onPath) && c.key != "" {
 		if err := r.settleKey(ctx, c.key); err != nil {
 			return err
 		}
 	}
-	if on == store.ParkedRequires || on == key {
+	if on == store.ParkedRequires || on == key || onPath {
 		if err := r.unpark(ctx, pipeline); err != nil {
 			return err
 		}

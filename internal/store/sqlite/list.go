@@ -148,7 +148,7 @@ func columns(f store.Filter) string {
 	if f.Results {
 		results = "results"
 	}
-	return "SELECT " + rows.JobHead + parameters + rows.JobInner + results + rows.JobLast
+	return "SELECT " + rows.JobHead + parameters + rows.JobInner + results + rows.NoWrites + rows.JobLast
 }
 
 // within is the range of jobs that a filter and its cursor leave.

@@ -50,7 +50,7 @@ func (r *round) sets(ctx context.Context) ([]string, error) {
 }
 
 const (
-	candidateColumns = `SELECT order_key, id, project, pipeline_name, coalesce(concurrency_key, ''), coalesce(concurrency_limit, 0), requires FROM jobs INDEXED BY `
+	candidateColumns = `SELECT order_key, id, project, pipeline_name, coalesce(concurrency_key, ''), coalesce(concurrency_limit, 0), requires, writes FROM jobs INDEXED BY `
 	candidateOrder   = `) ORDER BY order_key, id LIMIT ?`
 )
 
@@ -98,6 +98,12 @@ func (r *round) next(ctx context.Context, q string, args []any) ([]candidate, er
 		return nil, err
 	}
 	return collectRows(rows, func(sc scanner) (c candidate, err error) {
-		return c, sc.Scan(&c.at.key, &c.at.id, &c.Project, &c.Pipeline, &c.key, &c.limit, &c.requires)
+		var writes sql.NullString
+		if err := sc.Scan(&c.at.key, &c.at.id, &c.Project, &c.Pipeline, &c.key, &c.limit, &c.requires, &writes); err != nil {
+			return c, err
+		}
+		var d decoder
+		d.JSON("writes", writes, &c.writes)
+		return c, d.Err
 	})
 }

@@ -103,6 +103,9 @@ func (t *tx) release(ctx context.Context, j *job.Job, parked string) error {
 	if parked == store.ParkedTime || parked == store.ParkedRequires {
 		return nil
 	}
+	if err := t.releasePaths(ctx, j.Project, j.ID); err != nil {
+		return err
+	}
 	var some bool
 	if err := t.row(ctx, anyParked, nil, &some); err != nil || !some {
 		return err
@@ -113,7 +116,7 @@ func (t *tx) release(ctx context.Context, j *job.Job, parked string) error {
 			return err
 		}
 	}
-	if parked == key || parked == pipeline {
+	if _, onPath := store.PathOfScope(parked); onPath || parked == key || parked == pipeline {
 		return nil
 	}
 	if err := t.unpark(ctx, pipeline); err != nil || parked == project {

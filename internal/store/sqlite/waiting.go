@@ -12,6 +12,9 @@ import (
 // they were parked. A start calls it.
 func (s *Store) Reconsider(ctx context.Context, limits store.Limits) error {
 	err := s.write.do(ctx, urgent, func(ctx context.Context, t *tx) error {
+		if err := t.reconsiderWrites(ctx); err != nil {
+			return err
+		}
 		if err := t.reconsiderScopes(ctx, limits); err != nil {
 			return err
 		}
@@ -37,7 +40,7 @@ func (t *tx) reconsiderScopes(ctx context.Context, limits store.Limits) error {
 		slots[store.ScopeOfPipeline(p)] = n
 	}
 	rows, err := t.query(ctx, `WITH RECURSIVE scopes (name) AS (
-		SELECT min(parked_on) FROM jobs INDEXED BY jobs_parked WHERE status = 'pending' AND parked_on < 'time' AND parked_on >= 'pipeline:'
+		SELECT min(parked_on) FROM jobs INDEXED BY jobs_parked WHERE status = 'pending' AND parked_on < 'time' AND parked_on >= 'path:'
 		UNION ALL SELECT (SELECT min(parked_on) FROM jobs INDEXED BY jobs_parked WHERE status = 'pending' AND parked_on < 'time' AND parked_on > name)
 		FROM scopes WHERE name IS NOT NULL) SELECT name FROM scopes WHERE name IS NOT NULL`)
 	if err != nil {
@@ -49,6 +52,9 @@ func (t *tx) reconsiderScopes(ctx context.Context, limits store.Limits) error {
 	}
 	for _, scope := range scopes {
 		n := slots[scope]
+		if _, ok := store.PathOfScope(scope); ok {
+			n = 1
+		}
 		if n == 0 {
 			n = -1 // all
 		}
@@ -108,6 +114,11 @@ func (s *Store) runningIn(ctx context.Context, j *job.Job, scope string) (store.
 	case store.ScopeOfPipeline(pipelineOf(j)):
 		from, args = runsOfPipeline, append(args, j.Project, j.Pipeline)
 	default:
+		if path, ok := store.PathOfScope(scope); ok {
+			w, err := s.holderOf(ctx, j.ID, j.Project, path)
+			w.On = scope
+			return w, err
+		}
 		return w, nil
 	}
 	q := `SELECT count(*), coalesce(min(CASE WHEN project = ? THEN id END), '')` + from
