@@ -120,7 +120,7 @@ func (s *suite) manySharedWrites() {
 // queuedWrites: a job that queues for its files waits until no other writes one of them,
 // and is not passed by those behind it.
 func (s *suite) queuedWrites() {
-	warns, ref := s.running("w", func(j *job.Job) { j.Queue.Writes = &job.Writes{Files: files("a")} })
+	warns, _ := s.running("w", func(j *job.Job) { j.Queue.Writes = &job.Writes{Files: files("a")} })
 	first := s.submit(queues("b", "a"))
 	second := s.submit(queues("b"))
 	free := s.submit(queues("c"))
@@ -158,7 +158,7 @@ func (s *suite) queuedWrites() {
 	require.Equal(s.t, []string{second.ID}, all())
 
 	// What a run tells later counts as well.
-	ref = refOf(s.get(free.ID))
+	ref := refOf(s.get(free.ID))
 	s.write(ref, files("d")...)
 	third := s.submit(queues("d"))
 	require.Empty(s.t, all())
