@@ -34,9 +34,10 @@ func ScopeOfPipeline(p PipelineOf) string {
 }
 
 // ScopeOfPath names the scope of a file that runs of a project write.
-func ScopeOfPath(project, path string) string {
-	return "path:" + url.PathEscape(project) + "/" + path
-}
+func ScopeOfPath(project, path string) string { return ScopeOfFiles(project) + "/" + path }
+
+// ScopeOfFiles is how the scopes of all files of a project begin, before a slash.
+func ScopeOfFiles(project string) string { return "path:" + url.PathEscape(project) }
 
 // PathOfScope gives the path of a scope that ScopeOfPath named.
 func PathOfScope(scope string) (path string, ok bool) {

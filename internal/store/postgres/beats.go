@@ -131,6 +131,12 @@ func (s *Store) Assert(ctx context.Context, ref job.Ref) error {
 		if err := t.save(&before, &after, now); err != nil {
 			return err
 		}
+		if after.Queue.Writes != nil {
+			// What it held while it waited is dropped before, as of all that leave.
+			if err := t.exec(ctx, `SELECT kedrod_hold_files(project, id, writes, 0, 0) FROM jobs WHERE id = $1`, after.ID); err != nil {
+				return err
+			}
+		}
 		const q = `INSERT INTO attempts (job_id, number, worker, status, claimed_at) VALUES ($1, $2, $3, $4, $5)`
 		t.queue(q, a.JobID, a.Number, a.Worker, string(a.Status), job.FormatTime(a.ClaimedAt))
 		return nil

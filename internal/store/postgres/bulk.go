@@ -13,8 +13,9 @@ import (
 type bulk struct {
 	events []job.Event
 	freed  []string
-	jobs   [][]any // rows.Changing and the id
-	ends   [][]any // of attempts
+	jobs   [][]any  // rows.Changing and the id
+	ends   [][]any  // of attempts
+	left   []string // ids of jobs that hold their files no more
 }
 
 // mark gives a function that forgets all that was queued since.
@@ -40,12 +41,16 @@ func (t *tx) pour() {
 		}
 		t.queue(insertEvents, ids, attempts, types, ats, data)
 	}
+	wake := func(changed int) {
+		if changed > 0 {
+			t.publish(store.TopicQueue)
+		}
+	}
 	if len(b.freed) > 0 {
-		t.queueThen(func(changed int) {
-			if changed > 0 {
-				t.publish(store.TopicQueue)
-			}
-		}, insertFreed, b.freed)
+		t.queueThen(wake, insertFreed, b.freed)
+	}
+	if len(b.left) > 0 {
+		t.queueThen(wake, dropWrites, b.left)
 	}
 }
 

@@ -23,6 +23,7 @@ const insertFreed = `INSERT INTO freed (scope) SELECT scope FROM unnest($1::text
 // have room. It takes no lock, so nothing that ends waits for one.
 func (t *tx) free(j *job.Job) {
 	t.bulk.freed = append(t.bulk.freed, scopesOf(j)...)
+	t.bulk.left = append(t.bulk.left, j.ID)
 }
 
 // scopesOf names the scopes that a job counts in.

@@ -117,7 +117,7 @@ func sized(f store.Filter, from string) string {
 	if f.Results {
 		results, size = "results", size+" + coalesce(octet_length(results), 0)"
 	}
-	columns := "SELECT " + rows.JobHead + parameters + rows.JobInner + results + rows.JobLast + " FROM "
+	columns := "SELECT " + rows.JobHead + parameters + rows.JobInner + results + rows.NoWrites + rows.JobLast + " FROM "
 	if size == "0" {
 		return columns + from
 	}

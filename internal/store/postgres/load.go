@@ -35,7 +35,7 @@ func moved() []string {
 }
 
 // remade are tables that those who run fill anew.
-func remade() []string { return []string{"registries", "refreshes"} }
+func remade() []string { return []string{"registries", "refreshes", "writes"} }
 
 // Load moves a history into this store, which must hold none and which nobody may use. It
 // is one transaction: all of it is there afterwards, counted, or nothing. Workers count

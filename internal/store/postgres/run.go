@@ -13,6 +13,9 @@ import (
 // Advance writes what is known of a run under way. job.ErrFenced when the attempt
 // no longer stands.
 func (s *Store) Advance(ctx context.Context, ref job.Ref, a store.Advance) error {
+	if err := s.tell(ctx, ref, a.Writes, false); err != nil {
+		return fmt.Errorf("progress of a run: %w", err)
+	}
 	err := s.change(ctx, ref.JobID, func(t *tx, before job.Job) error {
 		after := before
 		if err := after.Advance(ref, a.StartedAt, a.Start, a.Progress); err != nil {
@@ -34,6 +37,9 @@ func (s *Store) Advance(ctx context.Context, ref job.Ref, a store.Advance) error
 // Report ends an attempt, see job.Report; nodes and events are the last ones of the
 // run, and count only if the report does.
 func (s *Store) Report(ctx context.Context, ref job.Ref, o job.Outcome, last store.Advance) (job.Job, error) {
+	if err := s.tell(ctx, ref, last.Writes, true); err != nil {
+		return job.Job{}, fmt.Errorf("report: %w", err)
+	}
 	var after job.Job
 	err := s.change(ctx, ref.JobID, func(t *tx, before job.Job) error {
 		now := s.timestamp()

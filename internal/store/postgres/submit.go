@@ -22,6 +22,9 @@ func (s *Store) Submit(ctx context.Context, j job.Job, idem *store.Idempotency) 
 	if err != nil {
 		return j, false, err
 	}
+	if err := s.limitFiles(ctx, j); err != nil {
+		return j, false, fmt.Errorf("submit: %w", err)
+	}
 	audit := store.AuditOf(ctx)
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
 		stored, existed = j, false
@@ -113,6 +116,9 @@ func (s *Store) SubmitAll(ctx context.Context, jobs []job.Job, idem *store.Idemp
 			a := args[i]
 			a[len(a)-2], a[len(a)-1] = keyText(rows.ItemKey(idem.Key, i)), idem.Hash
 		}
+	}
+	if err := s.limitFiles(ctx, jobs...); err != nil {
+		return nil, fmt.Errorf("submit a batch: %w", err)
 	}
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
 		first = nil

@@ -101,7 +101,13 @@ func (s *Store) runningIn(ctx context.Context, j *job.Job, scope string) (store.
 	case store.ScopeOfPipeline(store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}):
 		from, args = runsOfPipeline, append(args, j.Project, j.Pipeline)
 	default:
-		return store.Waiting{On: scope}, nil
+		path, ok := store.PathOfScope(scope)
+		if !ok {
+			return store.Waiting{On: scope}, nil
+		}
+		w, err := s.holderOf(ctx, j, path)
+		w.On = scope
+		return w, err
 	}
 	q := `SELECT count(*), coalesce(min(CASE WHEN project = $1 THEN id END), '')` + from
 	w, _, err := one(ctx, s, "what runs in a scope", q, args, func(row rows.Scanner) (w store.Waiting, err error) {

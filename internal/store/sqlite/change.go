@@ -183,16 +183,16 @@ func (s *Store) Report(ctx context.Context, ref job.Ref, o job.Outcome, last sto
 		}
 		now := s.timestamp()
 		after = before
+		if before.Status == job.Running && before.Worker == ref.Worker && before.Attempt == ref.Attempt {
+			if err := t.shareWrites(ctx, &after, last.Writes); err != nil {
+				return err
+			}
+		}
 		if err := after.Report(ref, o, now, s.rand()); err != nil {
 			return err
 		}
 		if before.LastOutcome == after.LastOutcome { // repeated
 			return nil
-		}
-		if before.Status == job.Running {
-			if err := t.shareWrites(ctx, &after, last.Writes); err != nil {
-				return err
-			}
 		}
 		if err := t.saveNodes(ctx, ref, last.Nodes); err != nil {
 			return err

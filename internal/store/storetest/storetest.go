@@ -168,6 +168,8 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) Store) {
 		"who waited for a file and leaves makes way":            (*suite).queuedWritesLeave,
 		"jobs of very many files wait in order":                 (*suite).queuedWritesLarge,
 		"random events keep files and order":                    (*suite).randomWrites,
+		"no file is written by two, however many claim":         (*suite).queuedWritesRace,
+		"of files told at once both jobs are warned":            (*suite).sharedWritesRace,
 		"labels go with their jobs":                             (*suite).labels,
 		"what ended can be deleted, nothing else":               (*suite).retention,
 		"rows of workers that ended can be deleted":             (*suite).oldWorkers,

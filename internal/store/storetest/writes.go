@@ -79,7 +79,7 @@ func (s *suite) sharedWrites() {
 	end.Warnings = []string{"careful"}
 	_, err := s.Report(s.ctx(), cRef, end, store.Advance{Writes: saved(files("data/x.csv"))})
 	require.NoError(s.t, err)
-	require.Equal(s.t, []string{"careful", did(a.ID), did(b.ID)}, s.get(c.ID).Warnings)
+	require.Equal(s.t, []string{did(a.ID), did(b.ID), "careful"}, s.get(c.ID).Warnings)
 	check([]string{did(b.ID), did(c.ID)}, []string{did(a.ID), did(c.ID)})
 
 	// What has ended writes nothing, however it did.
@@ -157,6 +157,16 @@ func (s *suite) queuedWrites() {
 	s.end(s.get(first.ID))
 	require.Equal(s.t, []string{second.ID}, all())
 
+	// What is not known of its files stands on the job, before and while it runs.
+	noted := s.submit(func(j *job.Job) {
+		j.Queue.Writes = &job.Writes{Queue: true, Files: files(), Note: "Not \"known\": é."}
+		j.Warnings = j.Queue.Writes.Warnings()
+	})
+	require.Equal(s.t, noted.Warnings, s.get(noted.ID).Warnings)
+	require.Equal(s.t, []string{noted.ID}, all())
+	require.Equal(s.t, []string{"Not \"known\": é."}, s.get(noted.ID).Warnings)
+	require.Equal(s.t, noted.Queue.Writes, s.get(noted.ID).Queue.Writes)
+
 	// What a run tells later counts as well.
 	ref := refOf(s.get(free.ID))
 	s.write(ref, files("d")...)
@@ -164,7 +174,7 @@ func (s *suite) queuedWrites() {
 	require.Empty(s.t, all())
 	_, err = s.LoseWorker(s.ctx(), "w")
 	require.NoError(s.t, err)
-	require.ElementsMatch(s.t, []string{second.ID, free.ID, other.ID, third.ID}, all(), "d is known again once the run has told it")
+	require.ElementsMatch(s.t, []string{second.ID, noted.ID, free.ID, other.ID, third.ID}, all(), "d is known again once the run has told it")
 }
 
 // queuedWritesLeave: who waits for a file and leaves, or goes behind others, keeps nobody
