@@ -50,7 +50,7 @@ func (t *tx) pour() {
 		t.queueThen(wake, insertFreed, b.freed)
 	}
 	if len(b.left) > 0 {
-		t.queueThen(wake, dropWrites, b.left)
+		t.queueThen(wake, forgetWrites, b.left)
 	}
 }
 

@@ -108,9 +108,9 @@ func (s *Store) tell(ctx context.Context, ref job.Ref, writes []job.Write, ended
 	})
 }
 
-// dropWrites forgets what jobs held that left, and has the next claims look after who
+// forgetWrites forgets what jobs held that left, and has the next claims look after who
 // waits for it, where jobs of the project may.
-const dropWrites = `WITH gone AS (DELETE FROM writes WHERE job_id = ANY ($1) RETURNING project, path)
+const forgetWrites = `WITH gone AS (DELETE FROM writes WHERE job_id = ANY ($1) RETURNING project, path)
 	INSERT INTO freed (scope) SELECT 'path:' || kedrod_escape(project) || '/' || path FROM gone
 	WHERE EXISTS (SELECT 1 FROM limited WHERE limited.scope = 'path:' || kedrod_escape(project))`
 
