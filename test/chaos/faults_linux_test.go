@@ -72,13 +72,13 @@ func between(dice *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(dice.Int64N(int64(most-least)))
 }
 
-// crash kills the node; its guard sees to the runs.
-func crash(n *node) fault {
+// crash kills the node, which comes again after a while; its guard sees to the runs.
+func crash(n *node, most time.Duration) fault {
 	return fault{"kill -9 of " + n.verb, func(ctx context.Context, dice *rand.Rand) error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.kill()
-		hold(ctx, between(dice, 0, 2*time.Second))
+		hold(ctx, between(dice, 0, most))
 		return n.again()
 	}}
 }
@@ -88,13 +88,19 @@ func crashBoth(n *node) fault {
 	return fault{"kill -9 of " + n.verb + " and guard", func(ctx context.Context, dice *rand.Rand) error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		guards := n.guards()
-		n.signal(syscall.SIGSTOP)
-		for _, pid := range guards {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		n.kill()
+		n.killBoth()
 		hold(ctx, between(dice, 0, time.Second))
+		return n.again()
+	}}
+}
+
+// crashMachine kills node, guard and every run of theirs, as when a machine goes.
+func crashMachine(n *node) fault {
+	return fault{"all of a machine killed", func(ctx context.Context, dice *rand.Rand) error {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.killMachine()
+		hold(ctx, between(dice, 0, 8*time.Second))
 		return n.again()
 	}}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/kedrod/kedrod/test/launch"
+	"github.com/kedrod/kedrod/test/pgtest"
 )
 
 var (
@@ -48,7 +49,7 @@ func run(m *testing.M) int {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("go build ./test/chaos/run: %w\n%s", err, out))
 	}
-	return m.Run()
+	return pgtest.Main(m).Run()
 }
 
 func fail(err error) int {

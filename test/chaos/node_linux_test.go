@@ -27,6 +27,9 @@ type node struct {
 	env  []string
 	dir  string
 	log  launch.Text
+	mark string // in the environment of all that it starts
+
+	groupless bool // it finds no control groups, as in many containers; needs root
 
 	mu   sync.Mutex // over its life: who kills it starts it again
 	cmd  *exec.Cmd
@@ -36,7 +39,12 @@ type node struct {
 
 // start starts it and waits until it says that it is ready.
 func (n *node) start() error {
-	cmd := exec.Command(binary, append([]string{n.verb}, n.args...)...)
+	argv := append([]string{binary, n.verb}, n.args...)
+	if n.groupless {
+		// A mount of our own hides the control groups, without another process between.
+		argv = append([]string{"unshare", "--mount", "sh", "-c", `mount -t tmpfs none /sys/fs/cgroup && exec "$@"`, "sh"}, argv...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stderr = n.env, n.dir, &n.log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -87,6 +95,28 @@ func (n *node) signal(sig syscall.Signal) { _ = n.cmd.Process.Signal(sig) }
 func (n *node) kill() {
 	n.signal(syscall.SIGKILL)
 	<-n.gone
+}
+
+// killBoth kills it with its guard.
+func (n *node) killBoth() {
+	guards := n.guards()
+	n.signal(syscall.SIGSTOP) // it must not start another guard
+	for _, pid := range guards {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	n.kill()
+}
+
+// killMachine kills it with its guard and every run of theirs, as when a machine goes.
+func (n *node) killMachine() {
+	guards := n.guards()
+	n.signal(syscall.SIGSTOP)
+	for _, pid := range append(guards, marked(n.mark)...) {
+		if pid != n.cmd.Process.Pid {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	n.kill()
 }
 
 // guards gives the pids of its guard process.

@@ -93,9 +93,9 @@ func (w *world) node(verb, name string, args ...string) *node {
 	dir := filepath.Join(w.t.TempDir(), name)
 	require.NoError(w.t, os.MkdirAll(filepath.Join(dir, "cwd"), 0o755))
 	n := &node{
-		name: name, verb: verb, dir: filepath.Join(dir, "cwd"),
+		name: name, verb: verb, mark: "CHAOS_NODE=" + filepath.Join(dir, name), dir: filepath.Join(dir, "cwd"),
 		args: append([]string{"--project", w.project, "--python", standIn, "--data-dir", filepath.Join(dir, "data"), "--stop-grace-int", "1s", "--stop-grace-term", "1s"}, args...),
-		env:  launch.Environment(nil, w.marker(), "CHAOS_PYTHON="+python),
+		env:  launch.Environment(nil, w.marker(), "CHAOS_NODE="+filepath.Join(dir, name), "CHAOS_PYTHON="+python),
 	}
 	if verb == "serve" {
 		address := fmt.Sprintf("127.0.0.1:%d", freePort(w.t))
@@ -155,8 +155,8 @@ func (w *world) choose() task {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := task{Milliseconds: 20 + w.rand.IntN(700), Lines: 1 + w.rand.IntN(30), Leave: w.rand.IntN(8) == 0}
-	if w.rand.IntN(6) == 0 {
-		t.Milliseconds += 3000
+	if w.rand.IntN(4) == 0 { // longer than a lease
+		t.Milliseconds += 6000
 	}
 	if w.rand.IntN(10) == 0 {
 		t.Exit = 3
@@ -179,20 +179,16 @@ func (w *world) submit(ctx context.Context, key string) error {
 	if t.Scope != "" {
 		body["concurrency_key"], body["concurrency_limit"] = t.Scope, t.Limit
 	}
-	status, answer, err := w.call(ctx, http.MethodPost, "/api/v1/jobs", http.Header{"Idempotency-Key": {key}}, body)
+	id, err := w.post(ctx, key, body)
 	if err != nil {
 		return err
 	}
-	var j client.Job
-	if err := json.Unmarshal(answer, &j); err != nil || (status != http.StatusCreated && status != http.StatusOK) {
-		return fmt.Errorf("a submission was answered with %d: %s", status, answer)
-	}
 	w.mu.Lock()
-	w.accepted[j.ID] = t
+	w.accepted[id] = t
 	cancel := w.rand.IntN(12) == 0
 	w.mu.Unlock()
 	if cancel {
-		status, answer, err := w.call(ctx, http.MethodPost, "/api/v1/jobs/"+j.ID+"/cancel", nil, nil)
+		status, answer, err := w.call(ctx, http.MethodPost, "/api/v1/jobs/"+id+"/cancel", nil, nil)
 		if err != nil {
 			return err
 		}
@@ -201,6 +197,19 @@ func (w *world) submit(ctx context.Context, key string) error {
 		}
 	}
 	return nil
+}
+
+// post submits a job and gives its id.
+func (w *world) post(ctx context.Context, key string, body any) (string, error) {
+	status, answer, err := w.call(ctx, http.MethodPost, "/api/v1/jobs", http.Header{"Idempotency-Key": {key}}, body)
+	if err != nil {
+		return "", err
+	}
+	var j client.Job
+	if err := json.Unmarshal(answer, &j); err != nil || (status != http.StatusCreated && status != http.StatusOK) {
+		return "", fmt.Errorf("a submission was answered with %d: %s", status, answer)
+	}
+	return j.ID, nil
 }
 
 // load submits from several clients until ctx ends, at most so many jobs ahead of what
