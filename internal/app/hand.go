@@ -44,8 +44,8 @@ func (n *node) enlist(ctx context.Context) error {
 	}
 	tellLimits(&n.cfg, exec.Means(), n.log)
 	h := &hand{self: self, exec: exec}
-	n.hand.Store(h)
 	if n.projects == nil { // the first one, by which the projects start their helpers
+		n.hand.Store(h)
 		if n.projects, err = makeProjects(n.cfg, n.found, func() *executor.Executor { return n.hand.Load().exec }, n.process.Environ, n.log); err != nil {
 			return err
 		}
@@ -64,6 +64,7 @@ func (n *node) enlist(ctx context.Context) error {
 	h.worker = worker.New(o)
 	from.adopt(h.worker, exec)
 	h.publisher = newPublisher(self.ID, n.projects, n.db, &n.packer, n.log)
+	n.hand.Store(h) // whole: others look at it all the time
 	return nil
 }
 
@@ -83,8 +84,9 @@ func (n *node) toil(ctx context.Context) error {
 			return err
 		}
 		n.log.Error("this worker was out of touch with the store for longer than its lease, so that others have its jobs: going on with a new one", "worker", n.hand.Load().self.ID)
-		if err := n.replace(ctx); err != nil {
-			return err
+		if !n.replace(ctx) {
+			<-ctx.Done() // with a handover, if one is under way
+			return nil
 		}
 	}
 }
@@ -102,18 +104,30 @@ func (h *hand) toil(ctx context.Context) (lost bool, err error) {
 }
 
 // replace puts a new hand in the place of one that is lost, and settles what that left.
-func (n *node) replace(ctx context.Context) error {
+// False: it came to nothing, as ctx has ended or the service is leaving for another
+// program, which will find that the worker is lost.
+func (n *node) replace(ctx context.Context) bool {
+	n.part.replace.Lock()
+	defer n.part.replace.Unlock()
+	if n.part.leaving.Load() {
+		return false
+	}
 	lost := n.hand.Load()
-	if err := n.enlist(ctx); err != nil {
-		return err
+	if !n.insist(ctx, func() error { return n.enlist(ctx) }) {
+		return false
 	}
 	if err := lost.dismiss(ctx); err != nil {
 		n.log.Warn("not all of the lost worker could be ended", "worker", lost.self.ID, "error", err)
 	}
+	return n.insist(ctx, func() error { return n.begin(ctx) })
+}
+
+// insist tries each second until it is done. False: ctx has ended before.
+func (n *node) insist(ctx context.Context, try func() error) bool {
 	for ctx.Err() == nil {
-		err := n.begin(ctx)
+		err := try()
 		if err == nil {
-			break
+			return true
 		}
 		n.log.Warn("the new worker can't begin; trying again in a second", "error", err)
 		select {
@@ -121,15 +135,14 @@ func (n *node) replace(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	return nil
+	return false
 }
 
 func (n *node) begin(ctx context.Context) error {
-	w := n.hand.Load().worker
-	if err := settleLocks(ctx, n.cfg.DataDir, w, n.log); err != nil {
+	if err := n.settling().locks(ctx); err != nil {
 		return err
 	}
-	return w.Enter(ctx)
+	return n.hand.Load().worker.Enter(ctx)
 }
 
 // identity is a worker's row: a new id for each.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net"
 	"os"
+	"time"
 
+	"github.com/kedrod/kedrod/internal/clock"
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/store"
@@ -54,6 +56,26 @@ func (n *inheritance) executor(ctx context.Context, o executor.Options) (*execut
 func (n *inheritance) adopt(w *worker.Worker, exec *executor.Executor) {
 	if n != nil {
 		w.Adopt(n.Worker, exec.Handed())
+	}
+}
+
+// tryGap is the pause between tries of persist.
+const tryGap = 200 * time.Millisecond
+
+// persist tries again what needs the store, where runs were taken over: a start that
+// fails ends them, and their guard does so at the old deadline of their lease. Half of
+// the lease is for tries, the rest for the first renewal. Others try once.
+func (n *inheritance) persist(ctx context.Context, lease time.Duration, try func() error) error {
+	for {
+		err := try()
+		if err == nil || n == nil || clock.SinceBoot()-n.Written >= lease/2 {
+			return err
+		}
+		select {
+		case <-time.After(tryGap):
+		case <-ctx.Done():
+			return err
+		}
 	}
 }
 

@@ -75,7 +75,8 @@ func openNode(ctx context.Context, cfg config.Config, p Process, from *inheritan
 		return folder.close()
 	})
 	noJobsFile(cfg, log)
-	if n.db, err = openStore(ctx, storeAt(cfg), log); err != nil {
+	err = n.persist(ctx, func() (err error) { n.db, err = openStore(ctx, storeAt(cfg), log); return err })
+	if err != nil {
 		return n, err
 	}
 	n.closes(n.db.Close)
@@ -111,6 +112,10 @@ func openNode(ctx context.Context, cfg config.Config, p Process, from *inheritan
 
 func (n *node) closes(fn func() error) { n.closing = append(n.closing, fn) }
 
+func (n *node) persist(ctx context.Context, try func() error) error {
+	return n.from.persist(ctx, n.cfg.Lease, try)
+}
+
 // close closes everything, the last first.
 func (n *node) close() error {
 	var errs []error
@@ -121,12 +126,16 @@ func (n *node) close() error {
 }
 
 // settle puts in order what an earlier process on this data folder left. stopped: it was
-// told to stop meanwhile, before there was anything to stop.
+// told to stop meanwhile, before there was anything to stop. On a shared store who goes on
+// for another settles later (settleLater): first comes the renewal of its lease.
 func (n *node) settle(ctx context.Context) (stopped bool, err error) {
+	if n.from != nil && shared(n.cfg) {
+		return false, nil
+	}
 	starting, started := n.from.untilSignal(ctx, n.process.Signals)
 	if db, alone := n.db.(*sqlite.Store); alone {
-		err = settle(starting, db, n.hand.Load(), n.cfg.DataDir, n.log)
-	} else if err = settleLocks(starting, n.cfg.DataDir, n.hand.Load().worker, n.log); err != nil {
+		err = settle(starting, db, n.hand.Load(), n.settling())
+	} else if err = n.settling().locks(starting); err != nil {
 		err = fmt.Errorf("start: %w", err)
 	}
 	if err == nil && n.from != nil {
@@ -148,13 +157,15 @@ func (n *node) background(goOn func(func(context.Context) error)) {
 		goOn(n.shipper.Run)
 	}
 	if shared(n.cfg) {
+		goOn(n.settleLater)
 		goOn(reaper.New(reaper.Options{Store: n.db, Boot: clock.SinceBoot, Log: n.log}).Run)
 	}
 }
 
 // newKeeper makes what deletes what is kept no longer.
 func (n *node) newKeeper(ctx context.Context, keep retention.Keep) (*retention.Keeper, error) {
-	used, err := lastUse(ctx, n.db)
+	var used time.Time
+	err := n.persist(ctx, func() (err error) { used, err = lastUse(ctx, n.db); return err })
 	if err != nil {
 		return nil, err
 	}

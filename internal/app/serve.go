@@ -49,7 +49,7 @@ func Serve(ctx context.Context, cfg config.Config, p Process) error {
 
 func (s *server) serve(ctx context.Context, cfg config.Config, p Process, from *inheritance) (err error) {
 	s.node, err = openNode(ctx, cfg, p, from, func(n *node) error {
-		if err := checkExposed(ctx, cfg, n.db); err != nil {
+		if err := n.persist(ctx, func() error { return checkExposed(ctx, cfg, n.db) }); err != nil {
 			return err
 		}
 		if s.listener, err = from.listen(ctx, cfg.Listen); err == nil {
@@ -72,7 +72,7 @@ func (s *server) serve(ctx context.Context, cfg config.Config, p Process, from *
 		MinFree: uint64(cfg.Disk.MinFree), Space: s.disk, CheckCallback: targets.Check, //nolint:gosec // never negative
 		RateLimit: service.RateLimit{PerSecond: cfg.RateLimit.PerSecond, Burst: cfg.RateLimit.Burst},
 	})
-	if err := s.service.LoadKeys(ctx); err != nil {
+	if err := s.persist(ctx, func() error { return s.service.LoadKeys(ctx) }); err != nil {
 		return err
 	}
 	if s.keeper, err = s.newKeeper(ctx, retention.Keep{
@@ -118,7 +118,7 @@ func (s *server) run(ctx context.Context) error {
 	defer endBackground()
 
 	if !s.cfg.NoWorker { // before anybody can look
-		if err := s.hand.Load().worker.Enter(ctx); err != nil {
+		if err := s.persist(ctx, func() error { return s.hand.Load().worker.Enter(ctx) }); err != nil {
 			return fmt.Errorf("start of the worker: %w", err)
 		}
 	}

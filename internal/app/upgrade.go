@@ -16,10 +16,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kedrod/kedrod/internal/clock"
 	"github.com/kedrod/kedrod/internal/config"
 	"github.com/kedrod/kedrod/internal/executor"
 	"github.com/kedrod/kedrod/internal/fault"
 	"github.com/kedrod/kedrod/internal/handover"
+	"github.com/kedrod/kedrod/internal/store/postgres"
 	"github.com/kedrod/kedrod/internal/store/sqlite"
 	"github.com/kedrod/kedrod/internal/worker"
 )
@@ -39,7 +41,8 @@ type handedState struct {
 	Lock      int               `json:"lock"`
 	Executor  executor.Handover `json:"executor"`
 	Worker    worker.Handed     `json:"worker"`
-	Stops     int               `json:"stops"` // signals to stop that came meanwhile
+	Stops     int               `json:"stops"`             // signals to stop that came meanwhile
+	Written   time.Duration     `json:"written,omitempty"` // since boot
 }
 
 // inheritance is what a service begins with that goes on for another.
@@ -160,7 +163,8 @@ func lastLines(text string) string {
 }
 
 // Preflight looks whether this binary could go on for a running one, which asks by
-// KEDROD_PREFLIGHT in environ; nothing is changed.
+// KEDROD_PREFLIGHT in environ. Of a file nothing is changed; a database, which several
+// versions may use at once, gets what tables it lacks.
 func Preflight(ctx context.Context, cfg config.Config, environ []string) error {
 	var asked handedState
 	for _, entry := range environ {
@@ -183,16 +187,32 @@ func Preflight(ctx context.Context, cfg config.Config, environ []string) error {
 		return err
 	}
 	if shared(cfg) {
-		return nil
+		db, err := postgres.Open(ctx, cfg.DatabaseURL, postgres.Options{})
+		if err != nil {
+			return err
+		}
+		return db.Close()
 	}
 	return sqlite.Usable(ctx, jobsFile(cfg.DataDir))
 }
 
 // parting is how a running service goes over to another image.
 type parting struct {
+	replace sync.Mutex  // held while a lost worker is replaced, and while leaving is set
 	leaving atomic.Bool // answers tell their clients to come again by a new connection
 	stops   atomic.Int64
 	next    *inheritance // set once everything stands still
+}
+
+// begin has the service leave. False: not now, as a worker is being replaced, which has
+// neither an executor nor an id that could be handed over.
+func (p *parting) begin() bool {
+	if !p.replace.TryLock() {
+		return false
+	}
+	defer p.replace.Unlock()
+	p.leaving.Store(true)
+	return true
 }
 
 // partTime is how long clients have to come again by new connections: those that are used
@@ -313,10 +333,15 @@ func (n *node) upgrades(ctx context.Context, end ends) {
 			n.log.Error("the upgrade is not made: the new program can't go on; everything goes on as before", "error", err)
 			continue
 		}
-		if n.part.stops.Load() == 0 && ctx.Err() == nil {
-			n.leave(ctx, end)
-			return
+		if n.part.stops.Load() > 0 || ctx.Err() != nil {
+			continue
 		}
+		if !n.part.begin() {
+			n.log.Error("the upgrade is not made: the worker was taken for lost, and its successor has not begun yet; try again when it has")
+			continue
+		}
+		n.leave(ctx, end)
+		return
 	}
 }
 
@@ -328,10 +353,10 @@ type ends struct {
 	rest     func() // the worker, where nothing runs
 }
 
-// leave brings everything to a standstill in which no run is ended, and notes it.
+// leave brings everything to a standstill in which no run is ended, and notes it. The
+// parting has begun.
 func (n *node) leave(ctx context.Context, end ends) {
 	n.tell(n.manager.Reloading("going over to a new program"))
-	n.part.leaving.Store(true)
 	timer := time.NewTimer(partTime)
 	defer timer.Stop()
 	end.parts()
@@ -359,7 +384,7 @@ func (n *node) leave(ctx context.Context, end ends) {
 		next.Worker, err = h.worker.HandOver(quiet)
 	}
 	next.failed = errors.Join(next.failed, err)
-	next.Stops = int(n.part.stops.Load())
+	next.Stops, next.Written = int(n.part.stops.Load()), clock.SinceBoot()
 	n.part.next = next
 	end.rest()
 }

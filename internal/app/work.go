@@ -49,7 +49,7 @@ func (n *node) work(ctx context.Context, keeper *retention.Keeper) error {
 	defer drain()
 	background, endBackground := context.WithCancel(ctx)
 	defer endBackground()
-	if err := n.hand.Load().worker.Enter(ctx); err != nil {
+	if err := n.persist(ctx, func() error { return n.hand.Load().worker.Enter(ctx) }); err != nil {
 		return fmt.Errorf("start of the worker: %w", err)
 	}
 	group, failed := errgroup.WithContext(background)
