@@ -80,6 +80,9 @@ func (c *cgroups) enter(run string) *runGroup {
 // make makes the worker's group.
 func (c *cgroups) make() error {
 	err := os.Mkdir(c.dir, 0o750)
+	if errors.Is(err, os.ErrExist) { // of the program before this one, see Handover
+		err = nil
+	}
 	if err == nil && (c.memory || c.cpu) {
 		err = c.write(c.dir, "subtree_control", c.enabled)
 	}

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,5 +103,13 @@ func TestACommandThatIsMissingSpoilsNoGroup(t *testing.T) {
 		for _, n := range names {
 			require.False(t, n.IsDir(), n.Name())
 		}
+	}
+}
+
+func TestAWorkersGroupOutlastsAnUpgrade(t *testing.T) {
+	dir := t.TempDir() + "/kedrod-w"
+	for range 2 {
+		c := &cgroups{dir: dir, log: slog.New(slog.DiscardHandler)}
+		require.NoError(t, c.make())
 	}
 }
