@@ -35,9 +35,13 @@ type guardLink struct {
 	held    bool // none for the moment
 	// deadline is until when the runs may live, by guard.Now; 0: no such moment was ever named.
 	deadline time.Duration
-	closed   bool
-	err      error         // why the last attempt to start a guard failed
-	changed  chan struct{} // closed, and replaced, when guard, closed, err or what the guard has answered changes
+	// revived is the message by which a guard hears that runs may live again after a deadline had passed, and who is to answer it: until then it
+	// may still be killing.
+	revived   uint64
+	revivedBy *guardProcess
+	closed    bool
+	err       error         // why the last attempt to start a guard failed
+	changed   chan struct{} // closed, and replaced, when guard, closed, err or what the guard has answered changes
 }
 
 // registration is what a new guard has to be told about a run.
@@ -125,7 +129,7 @@ func (l *guardLink) announce(ctx context.Context, run string) error {
 			l.mu.Unlock()
 			return fmt.Errorf("a run with the id %q is alive", run)
 		}
-		if l.guard != nil && l.guard.acked > 0 && l.guard.send("run", run) {
+		if l.guard != nil && l.guard.acked > 0 && !l.killing() && l.guard.send("run", run) {
 			l.runs[run] = registration{}
 			l.mu.Unlock()
 			return nil
@@ -156,11 +160,15 @@ func (l *guardLink) tick(deadline time.Duration) {
 	if deadline <= l.deadline {
 		return
 	}
+	overdue := l.deadline > 0 && guard.Now() >= l.deadline
 	l.deadline = deadline
-	if l.guard != nil {
-		l.guard.send("tick", int64(deadline))
+	if l.guard != nil && l.guard.send("tick", int64(deadline)) && overdue {
+		l.revived, l.revivedBy = l.guard.seq, l.guard
 	}
 }
+
+// killing tells that the guard may still be at what it did once a deadline had passed. Called with the lock held.
+func (l *guardLink) killing() bool { return l.guard == l.revivedBy && l.guard.acked < l.revived }
 
 // forget takes back an announcement.
 func (l *guardLink) forget(run string) {
