@@ -59,7 +59,7 @@ func newPublisher(worker string, projects *projectSet, s registries.PublishStore
 			Pipelines: map[string]registries.PipelineSettings{},
 		}
 		for name, set := range p.settings.Pipelines {
-			settings.Pipelines[name] = registries.PipelineSettings{Slots: set.Concurrency, Timeout: set.Timeout}
+			settings.Pipelines[name] = registries.PipelineSettings{Slots: set.Concurrency, Timeout: set.Timeout, QueueWrites: set.QueueWrites}
 		}
 		o.Projects = append(o.Projects, registries.Project{Name: p.project.Name, Path: p.project.Path, Python: p.python.Path, Settings: settings, Catalog: p.catalog})
 	}

@@ -161,7 +161,7 @@ func (s *projectSet) forService() []service.Project {
 			Dynamic: p.settings.DynamicRegistry, Catalog: p.catalog, Slots: p.settings.Concurrency, Pipelines: map[string]service.PipelineSettings{},
 		}
 		for name, set := range p.settings.Pipelines {
-			out[i].Pipelines[name] = service.PipelineSettings{Slots: set.Concurrency, Timeout: set.Timeout}
+			out[i].Pipelines[name] = service.PipelineSettings{Slots: set.Concurrency, Timeout: set.Timeout, QueueWrites: set.QueueWrites}
 		}
 	}
 	return out

@@ -85,6 +85,7 @@ type Project struct {
 type Pipeline struct {
 	Concurrency int           // slots of the pipeline; 0: any number
 	Timeout     time.Duration // of an attempt; 0: the project's
+	QueueWrites bool          // write_conflicts: queue
 }
 
 // Disk is what holds while the data folder's disk fills up, in bytes.

@@ -84,6 +84,9 @@ func (l *loader) describeProject(p *Project, at, from string, add func(key, valu
 		if d := p.Pipelines[name].Timeout; d > 0 {
 			add(at+"pipelines."+name+".timeout", d.String(), file)
 		}
+		if p.Pipelines[name].QueueWrites {
+			add(at+"pipelines."+name+".write_conflicts", "queue", file)
+		}
 	}
 	if p.DynamicRegistry {
 		add(at+"dynamic_registry", "true", file)

@@ -125,7 +125,7 @@ projects:
     warm: off
     runners: []
     conf_sources: []
-    pipelines: {train: {concurrency: 1, timeout: 4h}, none: {}}
+    pipelines: {train: {concurrency: 1, timeout: 4h, write_conflicts: queue}, none: {write_conflicts: warn}}
     concurrency: 2
   - path: ~/other
     python: python3.12
@@ -134,6 +134,7 @@ projects:
 	c := w.load()
 	require.Equal(t, "file "+c.File, source(c, "projects[0].concurrency"))
 	require.Equal(t, "file "+c.File, source(c, "projects[0].pipelines.train.timeout"))
+	require.Equal(t, "file "+c.File, source(c, "projects[0].pipelines.train.write_conflicts"))
 	home := w.environ[0][len("HOME="):]
 	c.values = nil
 	require.Equal(t, Config{File: filepath.Join(w.cwd, "kedrod.yaml"), Listen: "[::1]:9000", DataDir: filepath.Join(w.cwd, "data"), Concurrency: 3,
@@ -142,7 +143,7 @@ projects:
 			{Name: "sales", Path: filepath.Join(w.cwd, "sales"), Python: filepath.Join(w.cwd, ".venv/bin/python"), RunEnv: Strict,
 				PassEnv: []string{"AWS_PROFILE", "B"}, Env: map[string]string{"KEDRO_ENV": "prod", "DEBUG": "1", "TOKEN": "s3cret"},
 				Timeout: 48 * time.Hour, DynamicRegistry: true, Concurrency: 2,
-				Pipelines: map[string]Pipeline{"train": {1, 4 * time.Hour}, "none": {}}},
+				Pipelines: map[string]Pipeline{"train": {1, 4 * time.Hour, true}, "none": {}}},
 			{Path: filepath.Join(home, "other"), Python: "python3.12", RunEnv: Inherit, Env: map[string]string{}},
 		}}, c)
 }

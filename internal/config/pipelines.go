@@ -13,7 +13,7 @@ import (
 // pipelines reads what a project's entry says of single pipelines.
 func (p *parser) pipelines(node *yaml.Node, at string) map[string]Pipeline {
 	if node.Kind != yaml.MappingNode {
-		p.refuse(node, at, fault.Invalid, "must hold PIPELINE: {concurrency: N, timeout: DURATION}")
+		p.refuse(node, at, fault.Invalid, "must hold PIPELINE: {concurrency: N, timeout: DURATION, write_conflicts: warn|queue}")
 		return nil
 	}
 	pipelines := map[string]Pipeline{}
@@ -24,7 +24,7 @@ func (p *parser) pipelines(node *yaml.Node, at string) map[string]Pipeline {
 			return
 		}
 		if value.Kind != yaml.MappingNode {
-			p.refuse(value, field, fault.Invalid, "must hold concurrency, timeout")
+			p.refuse(value, field, fault.Invalid, "must hold concurrency, timeout, write_conflicts")
 			return
 		}
 		pipelines[name] = p.pipeline(value, field)
@@ -52,7 +52,11 @@ func (p *parser) pipeline(node *yaml.Node, at string) Pipeline {
 				p.refuse(value, field, fault.Invalid, err.Error())
 			}
 		case "write_conflicts":
-			p.refuse(value, field, fault.NotSupported, notSupported)
+			text, ok := p.scalar(value, field)
+			if err := oneOf("warn", "queue")(text); ok && err != nil {
+				p.refuse(value, field, fault.Invalid, err.Error())
+			}
+			pipeline.QueueWrites = text == "queue"
 		default:
 			p.unknown(key, at+".", name, []string{"concurrency", "timeout", "write_conflicts"})
 		}

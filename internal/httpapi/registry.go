@@ -97,7 +97,7 @@ func (a *api) pipeline(c *call) error {
 		Edges: each(p.Edges, func(e *kedro.Edge) client.Edge { return client.Edge{From: e.From, To: e.To} }),
 	}
 	for _, name := range p.Datasets {
-		d := r.Datasets[name]
+		d, _ := r.Dataset(name)
 		w.Datasets = append(w.Datasets, client.Dataset{Name: name, Type: d.Type, Path: d.Filepath, Versioned: d.Versioned})
 	}
 	for _, name := range p.Parameters {

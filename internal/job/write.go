@@ -9,8 +9,8 @@ import (
 // Write is a file that a run writes, or is about to.
 type Write struct {
 	Dataset string `json:"dataset"`
-	Path    string `json:"path"` // relative to its project's folder with /, else absolute, or a URL
-	Saved   bool   `json:"-"`    // the run has written it
+	Path    string `json:"path"`            // relative to its project's folder with /, else absolute, or a URL
+	Saved   bool   `json:"saved,omitempty"` // the run has written it
 }
 
 // Bounds of the writes of one run, and of the warnings that come of them.

@@ -237,7 +237,7 @@ func (c *Catalog) load(ctx context.Context) error {
 	failed := r.Error != nil && r.Error.Stage != "configuration"
 	known := old.Known || !failed
 	if failed {
-		r.Pipelines, r.Datasets, r.Parameters, r.Full = old.Registry.Pipelines, old.Registry.Datasets, old.Registry.Parameters, false
+		r.Pipelines, r.Datasets, r.Made, r.Parameters, r.Full = old.Registry.Pipelines, old.Registry.Datasets, old.Registry.Made, old.Registry.Parameters, false
 		r.Kedro, r.Python = firstOf(r.Kedro, old.Registry.Kedro), firstOf(r.Python, old.Registry.Python)
 	}
 	c.mu.Lock()

@@ -14,6 +14,7 @@ import (
 type Registry struct {
 	Pipelines  []Pipeline           `json:"pipelines"` // by name
 	Datasets   map[string]Dataset   `json:"datasets"`  // of the catalog, patterns included
+	Made       map[string]Dataset   `json:"made"`      // what patterns make of other names that pipelines use; nil: not known
 	Parameters map[string]Parameter `json:"parameters"`
 	Kedro      string               `json:"kedro_version"`
 	Python     string               `json:"python_version"`
@@ -68,7 +69,8 @@ type Dataset struct {
 	Type      *string `json:"type"`
 	Filepath  *string `json:"filepath"`
 	Versioned bool    `json:"versioned"`
-	Pattern   bool    `json:"pattern"` // its name is a pattern: "{name}_csv"
+	Pattern   bool    `json:"pattern"`         // its name is a pattern: "{name}_csv"
+	Given     bool    `json:"given,omitempty"` // a run's parameters change its path; Filepath is the one without any
 }
 
 // Parameter is a top-level parameter. Default is absent where JSON can't hold it.
@@ -91,6 +93,16 @@ func (r Registry) Pipeline(name string) (Pipeline, bool) {
 		return Pipeline{}, false
 	}
 	return r.Pipelines[i], true
+}
+
+// Dataset finds what the catalog has for a name, by a pattern of it as well; none for
+// what lives in memory, and where it is not known.
+func (r Registry) Dataset(name string) (Dataset, bool) {
+	if d, ok := r.Datasets[name]; ok {
+		return d, true
+	}
+	d, ok := r.Made[name]
+	return d, ok
 }
 
 // Names lists the pipelines, sorted.
@@ -148,6 +160,7 @@ type report struct {
 	Package    string                    `json:"package"`
 	Pipelines  map[string]reportPipeline `json:"pipelines"`
 	Datasets   map[string]Dataset        `json:"datasets"`
+	Made       map[string]Dataset        `json:"made"`
 	Parameters map[string]Parameter      `json:"parameters"`
 	Stage      string                    `json:"stage"`
 	Error      *reportError              `json:"error"`
@@ -183,7 +196,7 @@ func parseReport(text []byte) (report, error) {
 
 func (r report) registry(p Project, at time.Time) Registry {
 	out := Registry{
-		Datasets: r.Datasets, Parameters: r.Parameters, Kedro: r.Kedro, Python: r.Python,
+		Datasets: r.Datasets, Made: r.Made, Parameters: r.Parameters, Kedro: r.Kedro, Python: r.Python,
 		LoadedAt: at.UTC().Truncate(time.Microsecond), SitePath: r.Path,
 	}
 	for name, rp := range r.Pipelines {

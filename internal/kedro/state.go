@@ -78,6 +78,7 @@ type State struct {
 	index    map[string]int
 	datasets map[string]EventDataset
 	fromLog  *logReader
+	fresh    []string // datasets that TakeWrites has to look at
 }
 
 // Apply folds one event in and reports what changed: the node it is about, if its
@@ -129,6 +130,9 @@ func (s *State) begin(e Event) {
 	s.datasets = map[string]EventDataset{}
 	for _, d := range e.Datasets {
 		s.datasets[d.Name] = d
+	}
+	for _, n := range e.Nodes {
+		s.fresh = append(s.fresh, n.Outputs...)
 	}
 }
 
@@ -224,6 +228,7 @@ func (s *State) saved(e Event) {
 		}
 	}
 	s.Outputs = append(s.Outputs, out)
+	s.fresh = append(s.fresh, e.Dataset)
 }
 
 // raised takes the pipeline's exception. A load or a save that failed reaches no

@@ -22,8 +22,9 @@ type Settings struct {
 
 // PipelineSettings are those of one pipeline.
 type PipelineSettings struct {
-	Slots   int
-	Timeout time.Duration
+	Slots       int
+	Timeout     time.Duration
+	QueueWrites bool // its jobs wait for files that other runs write
 }
 
 // Known is what a worker knows of a project.

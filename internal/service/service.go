@@ -74,6 +74,8 @@ type Project struct {
 type PipelineSettings struct {
 	Slots   int           // 0: any number
 	Timeout time.Duration // of its jobs unless they say otherwise; 0: the project's
+
+	QueueWrites bool // its jobs wait for files that other runs write
 }
 
 // Space is what is known of the data folder's disk.

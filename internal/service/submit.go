@@ -122,7 +122,12 @@ func (s *Service) jobOf(c Caller, sub *Submission) (job.Job, error) {
 	if err := f.err(); err != nil || project == nil {
 		return j, err
 	}
-	return j, s.checkRun(project, &j)
+	if err := s.checkRun(project, &j); err != nil {
+		return j, err
+	}
+	j.Queue.Writes = project.writesOf(&j)
+	j.Warnings = j.Queue.Writes.Warnings()
+	return j, nil
 }
 
 // resolveProject finds the project that is meant: the only one that the caller sees,
@@ -223,7 +228,7 @@ func (s *Service) checkRun(p *Project, j *job.Job) error {
 			return err
 		}
 		if len(pipeline.Nodes) > 0 && len(pipeline.Select(j.Options)) == 0 {
-			return fault.InvalidField("pipeline_name", "no node is left of the pipeline once tags, node_names, from_nodes and to_nodes are all applied")
+			return fault.InvalidField("pipeline_name", "no node is left of the pipeline once tags, node_names, namespaces, from_nodes, to_nodes, from_inputs and to_outputs are all applied")
 		}
 	}
 	return nil

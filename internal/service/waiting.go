@@ -40,11 +40,11 @@ func (s *Service) waiting(ctx context.Context, jobs []job.Job) map[string]store.
 	return waiting
 }
 
-// limited reports whether a job may have to wait for a slot of a scope. What limits the
+// limited reports whether a job may have to wait for a slot of a scope, or for a file. What limits the
 // project of another process is not known here.
 func (s *Service) limited(j *job.Job) bool {
 	p := s.projects[j.Project]
-	return j.Queue.ConcurrencyKey != "" || p == nil || p.Slots > 0 || p.Pipelines[j.Pipeline].Slots > 0
+	return j.Queue.ConcurrencyKey != "" || p == nil || p.Slots > 0 || p.Pipelines[j.Pipeline].Slots > 0 || p.queuesWrites()
 }
 
 const waitsForSlot = "It waits for a free slot of a worker."
@@ -71,6 +71,9 @@ func (s *Service) waitingFor(j *job.Job, w store.Waiting, all crew) string {
 		return waitsFor("project", j.Project, p.Slots, w)
 	case store.ScopeOfPipeline(store.PipelineOf{Project: j.Project, Pipeline: j.Pipeline}):
 		return waitsFor("pipeline", j.Pipeline, p.Pipelines[j.Pipeline].Slots, w)
+	}
+	if path, ok := store.PathOfScope(w.On); ok {
+		return waitsForFile(path, w)
 	}
 	if !s.alone(j, all) { // what is the matter here holds up nobody elsewhere
 		return waitsForSlot

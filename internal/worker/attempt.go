@@ -184,6 +184,8 @@ func (a *attempt) execute(ctx context.Context, p *pump) (job.Outcome, verdict) {
 	}
 	a.log.Info("run started", "pid", run.PID())
 	p.started(run.StartedAt)
+	expected, _ := registry.Writes(project.Path, &a.j)
+	p.writes(expected)
 	code := registry.Code
 	if code.Hash == "" {
 		code.Hash = registry.SourceHash

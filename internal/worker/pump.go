@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kedrod/kedrod/internal/job"
@@ -34,13 +35,33 @@ type pump struct {
 	next     store.Advance // not sent yet
 	dirty    bool
 
+	told     map[string]bool // paths that the run writes, and whether it has
+	manyMore bool            // of them are not told
+
 	unreadable bool // said once
 }
 
 func newPump(a *attempt) *pump {
 	return &pump{
 		a: a, reader: kedro.NewEventReader(a.dir.Events(), 0), log: newLogReader(a.dir.Log()),
-		sent: map[string]kedro.NodeStatus{},
+		sent: map[string]kedro.NodeStatus{}, told: map[string]bool{},
+	}
+}
+
+// writes notes what the run writes or is expected to, unless that is told already.
+func (p *pump) writes(found []job.Write) {
+	for _, w := range found {
+		saved, known := p.told[w.Path]
+		switch {
+		case known && (saved || !w.Saved):
+			continue
+		case !known && len(p.told) == job.MaxWrites:
+			p.manyMore = true
+			continue
+		}
+		p.told[w.Path] = w.Saved
+		p.next.Writes = append(p.next.Writes, w)
+		p.dirty = true
 	}
 }
 
@@ -82,6 +103,9 @@ const lastDrain = 5 * time.Second
 
 // changes turns what changed in the state into nodes and events to send.
 func (p *pump) changes() {
+	if project := p.a.w.projects[p.a.j.Project]; project != nil {
+		p.writes(p.state.TakeWrites(project.Path))
+	}
 	changed := false
 	for i, n := range p.state.Nodes {
 		if was, ok := p.sent[n.Name]; ok && was == n.Status {
@@ -170,6 +194,9 @@ func (p *pump) finish(o *job.Outcome, code kedro.Code) {
 	}
 	p.state.Close(how, o.EndedAt)
 	p.changes()
+	if p.manyMore {
+		o.Warnings = append(o.Warnings, fmt.Sprintf("It writes more than %d files: only the first were compared with those of other runs.", job.MaxWrites))
+	}
 	if len(p.state.Nodes) > 0 || p.progress.Total > 0 {
 		progress := p.progress
 		progress.Running = []string{}

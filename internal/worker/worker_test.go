@@ -36,6 +36,12 @@ pipeline=$(sed -n 's/.*"pipelines*": *"\([^"]*\)".*/\1/p' "$5")
 case $pipeline in
 ok) echo "hello from $KEDROD_JOB_ID" ;;
 gate) touch "$KEDROD_RUN_DIR/begun"; while [ ! -e "$KEDROD_RUN_DIR/gate" ]; do sleep 0.02; done ;;
+saves)
+	echo '{"ev":"run_start","t":1,"nodes":[{"name":"n","outputs":["x","v"]}],"datasets":[{"name":"x","path":"'"$PWD"'/data/x.csv","protocol":"file"},{"name":"v","path":"'"$PWD"'/data/v","versioned":true}]}' >> "$KEDROD_EVENTS"
+	while [ ! -e "$KEDROD_RUN_DIR/save" ]; do sleep 0.02; done
+	echo '{"ev":"saved","t":2,"node":"n","dataset":"x"}' >> "$KEDROD_EVENTS"
+	while [ ! -e "$KEDROD_RUN_DIR/gate" ]; do sleep 0.02; done
+	echo '{"ev":"run_ok","t":3}' >> "$KEDROD_EVENTS" ;;
 fail) echo 'Running node: f: f([a]) -> [b]'; printf 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nValueError: bad wine\n' >&2; exit 1 ;;
 killed) kill -9 $$ ;;
 loud) yes 'a line of a log' | head -c 6000000; touch "$KEDROD_RUN_DIR/begun"; sleep 61 ;;

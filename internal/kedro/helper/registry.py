@@ -89,23 +89,93 @@ def plain(value):
     return (True, json.loads(text)) if len(text) <= VALUE_LIMIT else (False, None)
 
 
-def describe_catalog(loader):
-    out = {}
-    for name, entry in dict(loader["catalog"]).items():
-        if name.startswith("_") or not isinstance(entry, dict):
-            continue
-        path = entry.get("filepath") or entry.get("path")
-        out[name] = {
-            "type": str(entry.get("type")) if entry.get("type") is not None else None,
-            "filepath": str(path) if path is not None else None,
-            "versioned": bool(entry.get("versioned")),
-            "pattern": "{" in name,
-        }
-    return out
+def describe_entry(name, entry):
+    inner = entry.get("dataset")
+    if "Cached" in str(entry.get("type")) and isinstance(inner, dict):
+        path, versioned = inner.get("filepath"), entry.get("versioned") or inner.get("versioned")
+    else:
+        path, versioned = entry.get("filepath") or entry.get("path"), entry.get("versioned")
+    return {
+        "type": str(entry.get("type")) if entry.get("type") is not None else None,
+        "filepath": str(path) if path is not None else None,
+        "versioned": bool(versioned),
+        "pattern": "{" in name,
+    }
+
+
+def describe_catalog(loader, used):
+    """The entries of the catalog, and what its patterns make of other names that pipelines use."""
+    entries = {
+        name: entry for name, entry in dict(loader["catalog"]).items() if not name.startswith("_") and isinstance(entry, dict)
+    }
+    out = {name: describe_entry(name, entry) for name, entry in entries.items()}
+    return out, describe_patterns(entries, used)
+
+
+def without_credentials(value):
+    if isinstance(value, dict):
+        return {k: without_credentials(v) for k, v in value.items() if k != "credentials"}
+    return value
+
+
+def describe_patterns(entries, used):
+    """None where this Kedro can't be asked."""
+    if not any("{" in name for name in entries):
+        return {}
+    try:
+        from kedro.io import CatalogConfigResolver
+
+        resolver = CatalogConfigResolver(config=without_credentials(entries))
+        matches = [getattr(resolver, m, None) for m in ("match_dataset_pattern", "match_user_catch_all_pattern")]
+        out = {}
+        for name in sorted(used - set(entries)):
+            if is_parameter(name) or (all(matches) and not any(match(name) for match in matches)):
+                continue
+            entry = resolver.resolve_pattern(name)
+            if isinstance(entry, dict) and entry.get("type") is not None:
+                out[name] = describe_entry("", entry)
+        return out
+    except Exception:
+        return None
+
+
+def mark_given(loader, used, plain, made):
+    """Marks those whose path a run's parameters change: ${runtime_params:…} reads them."""
+    try:
+        loader._get_runtime_value = lambda variable, *default: "\0given"
+        catalog, patterns = describe_catalog(loader, used)
+    except Exception:  # it is not known which
+        catalog = patterns = None
+    for of, now in ((plain, catalog), (made or {}, patterns)):
+        for name, entry in of.items():
+            if entry["filepath"] is not None and (now is None or now.get(name, {}).get("filepath") != entry["filepath"]):
+                entry["given"] = True
+
+
+def describe_datasets(result, loader):
+    used = set()
+    for pipeline in result["pipelines"].values():
+        used.update(pipeline["datasets"])
+        for node in pipeline["nodes"]:
+            used.update(node["outputs"])
+    read, asked = getattr(loader, "_get_runtime_value", None), []
+    if read is not None:
+
+        def watched(variable, *default):
+            asked.append(variable)
+            return read(variable, *default)
+
+        loader._get_runtime_value = watched
+    catalog, patterns = describe_catalog(loader, used)
+    if asked:
+        mark_given(loader, used, catalog, patterns)
+    if read is not None:
+        loader._get_runtime_value = read
+    result["datasets"], result["made"] = catalog, patterns
 
 
 def describe_configuration(result, loader):
-    result["datasets"] = describe_catalog(loader)
+    describe_datasets(result, loader)
     defaults = {}
     for name, value in dict(loader["parameters"]).items():
         ok, value = plain(value)

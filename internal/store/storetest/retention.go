@@ -69,10 +69,10 @@ func (s *suite) retention() {
 
 // oldWorkers: rows of workers go once they ended and hold nothing.
 func (s *suite) oldWorkers() {
+	s.running("holds", nil) // before it is lost: after that it is given none
 	for id, state := range map[string]store.WorkerState{"up": store.WorkerReady, "gone": store.WorkerStopped, "holds": store.WorkerLost} {
 		require.NoError(s.t, s.SaveWorker(s.ctx(), store.Worker{ID: id, State: state, Projects: []string{}, StartedAt: s.clock.Now()}))
 	}
-	s.running("holds", nil)
 	s.clock.Add(time.Hour)
 	require.NoError(s.t, s.DeleteWorkers(s.ctx(), s.clock.Now()))
 	workers, err := s.Workers(s.ctx(), time.Time{})

@@ -164,6 +164,8 @@ def _facts(name, dataset):
     cls = type(dataset)
     out = {"name": name, "type": _type_name(cls)}
     filepath = getattr(dataset, "_filepath", None)
+    if filepath is None and isinstance(getattr(dataset, "_path", None), str):
+        filepath = dataset._path  # of partitions: their folder
     if filepath is not None:
         out["path"] = _cut(filepath)
         protocol = getattr(dataset, "_protocol", None)

@@ -5,6 +5,12 @@ from kedro.pipeline import Pipeline, node
 from . import nodes
 
 
+def writing(dataset):
+    """Saves a report at once, then waits."""
+    held = ["params:path", "params:gate", "params:seconds", dataset]
+    return Pipeline([node(nodes.report, None, dataset, name="make"), node(nodes.diary, held, "held", name="hold")])
+
+
 def register_pipelines():
     pipelines = {
         "diary": Pipeline([node(nodes.diary, ["params:path", "params:gate", "params:seconds"], "written", name="diary")]),
@@ -18,6 +24,9 @@ def register_pipelines():
         ),
         "lines": Pipeline([node(nodes.lines, ["params:path", "params:gate"], "printed", name="lines")]),
         "environment": Pipeline([node(nodes.environment, "params:path", "written", name="environment")]),
+        "report": writing("report"),
+        "weekly": writing("weekly_report"),
+        "patient": writing("report"),
         "exhausted": Pipeline([node(nodes.exhausted, None, "never", name="exhausted")]),
     }
     pipelines["__default__"] = pipelines["diary"]
