@@ -17,8 +17,8 @@ import (
 func TestRunsThatWriteOneFile(t *testing.T) {
 	t.Parallel()
 	folder, settings := project(t, "witness"), filepath.Join(t.TempDir(), "kedrod.yaml")
-	text := fmt.Sprintf("concurrency: 4\nprojects: [{path: %q, pipelines: {patient: {write_conflicts: queue}}}]\n", folder)
-	require.NoError(t, os.WriteFile(settings, []byte(text), 0o600))
+	said := fmt.Sprintf("concurrency: 4\nprojects: [{path: %q, pipelines: {patient: {write_conflicts: queue}}}]\n", folder)
+	require.NoError(t, os.WriteFile(settings, []byte(said), 0o600))
 	s := serve(t, setup{args: []string{"--config", settings}, data: filepath.Join(t.TempDir(), "data")})
 	known(t, s)
 	path, gate := filepath.Join(t.TempDir(), "diary"), filepath.Join(t.TempDir(), "gate")
@@ -39,7 +39,7 @@ func TestRunsThatWriteOneFile(t *testing.T) {
 	require.Equal(t, "pending", waits.Status)
 	require.Contains(t, []string{
 		"It waits for the file data/report.json: job " + a + " writes it.", "It waits for the file data/report.json: job " + b + " writes it.",
-	}, string(*waits.WaitingFor))
+	}, text(waits.WaitingFor))
 	touch(t, gate)
 	for _, id := range []string{a, b, patient} {
 		ended := s.end(t, id)
