@@ -82,7 +82,9 @@ func history(t *testing.T) string {
 	})
 	submit(func(j *job.Job) { j.Queue.ConcurrencyKey, j.Queue.ConcurrencyLimit = "k", 2 })
 	submit(func(j *job.Job) { j.Queue.Requires = map[string]string{"gpu": "a"} })
-	submit(func(j *job.Job) { j.Queue.Writes = &job.Writes{Queue: true, Files: []job.Write{{Dataset: "d", Path: "data/x"}}} })
+	submit(func(j *job.Job) {
+		j.Queue.Writes = &job.Writes{Queue: true, Files: []job.Write{{Dataset: "d", Path: "data/x"}}}
+	})
 	_, err = s.SubmitAll(ctx, []job.Job{submitted(101, now), submitted(102, now)}, &store.Idempotency{Key: "batch", Hash: "hash"})
 	require.NoError(t, err)
 	taken, err := s.TakeDeliveries(ctx, "h.example:80", time.Minute, 1)
